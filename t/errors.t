@@ -52,6 +52,7 @@ my @wrong = (
     ['conflict_log logs/x.log names',
      'invalid parameter "names", it must be "fields"'],
     ['conflict_methods get', 'invalid method "get", it must be in capital letters'],
+    ['conflict_methods PUT,PATCH', 'invalid method "PUT,PATCH", it must be in capital letters, several are separated by spaces'],
     ['conflict_methods GET', 'invalid method "GET", it is not a write'],
     ['conflict_base x',
      'invalid value "x", it must be "json:/POINTER" or "header:NAME", where NAME has only letters, digits, "-" and "_"'],

@@ -176,6 +176,27 @@ is(PUT('/plain/direct', { n => 4, base_version => $now })->{status}, 204,
    'and is a base');
 
 
+=== nor once Redis has refused calls for a moment
+--- location
+conflict_store_error pass;
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = settled('/plain/1');
+
+# what the write leaves is refused, and is not told before the next write
+
+redis($::redis, qw(CONFIG SET min-replicas-to-write 1));
+
+my $r = PUT('/plain/1', { n => 2, base_version => $v });
+like(header($r, 'Conflict'), qr/^unchecked/, 'a write passes unchecked');
+
+redis($::redis, qw(CONFIG SET min-replicas-to-write 0));
+
+$r = PUT('/plain/1', { n => 3, base_version => $v });
+is($r->{status}, 409, 'a base from before it');
+is(json($r)->{server_version}{n}, 2, 'the write is there');
+
+
 === nor if Redis is away for longer than a lease lasts
 --- policy: lww
 --- lease: 100ms

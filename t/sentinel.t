@@ -147,6 +147,33 @@ until_true { redis_info($::master, 'master_link_status') eq 'up' };
 ($::master, $::replica) = ($::replica, $::master);
 
 
+=== a failover, and the old master refuses what its replicas do not get
+--- steps
+set_doc('/plain/1', { n => 1 });
+
+my $v = settled('/plain/1');
+
+redis($::master, qw(CONFIG SET min-replicas-to-write 1));
+redis($::sentinels[0], 'SENTINEL', 'FAILOVER', 'notes');
+until_true { redis_info($::replica, 'role') eq 'master' };
+
+# the sentinels tell the old master after 8 s at the earliest
+
+ok((until_true { GET('/plain/2');
+                 error_log() =~ /another server is the master/ } 5),
+   'the sentinels are asked');
+isnt(redis_info($::master, 'role'), 'slave', 'nobody has told the old one yet');
+
+my $r = patient_put('/plain/1', { n => 2, base_version => $v });
+is($r->{status}, 204, 'a write passes by the new one');
+is(redis($::replica, 'EXISTS', 'conflict:{localhost/plain/1}'), 1,
+   'which knows of it');
+
+redis($::master, qw(CONFIG SET min-replicas-to-write 0));
+until_true { redis_info($::master, 'master_link_status') eq 'up' } 30;
+($::master, $::replica) = ($::replica, $::master);
+
+
 === the master dies
 --- steps
 set_doc('/plain/1', { n => 1 });

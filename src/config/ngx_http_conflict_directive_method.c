@@ -80,7 +80,8 @@ ngx_http_conflict_directive_method(ngx_conf_t *cf, ngx_command_t *cmd,
         if (n != value[i].len || n == 0) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid method \"%V\", it must be in capital "
-                               "letters", &value[i]);
+                               "letters, several are separated by spaces",
+                               &value[i]);
             return NGX_CONF_ERROR;
         }
 

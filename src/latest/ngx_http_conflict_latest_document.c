@@ -37,9 +37,9 @@ ngx_http_conflict_latest_document_observe(ngx_http_conflict_ctx_t *ctx)
     op->in.observed.mtime = CONFLICT_TIME_NONE;
     op->in.observed.existence = (latest->status == NGX_HTTP_OK
                                  || latest->status == NGX_HTTP_NO_CONTENT)
-                                ? CONFLICT_EXISTS : CONFLICT_DELETED;
+                                ? CONFLICT_EXISTS : CONFLICT_NOT_SHOWN;
 
-    if (op->in.observed.existence == CONFLICT_DELETED) {
+    if (op->in.observed.existence == CONFLICT_NOT_SHOWN) {
         return NGX_OK;
     }
 

@@ -1,6 +1,7 @@
 /* What needs action, totals, stores; loads the data periodically. */
 
 const INTERVAL = 5000;      /* milliseconds, at least */
+const MINUTE = 60000;
 const LINES = 100;          /* of the log, unless they are filtered */
 const MAX_LINES = 1000;
 
@@ -47,6 +48,21 @@ function hasGap(name) {
     return route => sum(route[state.range].not_checked[name] || []) > 0;
 }
 
+/* by store: requests that it has not answered, and when they became more */
+
+const unanswered = {};
+
+function noteUnanswered({ name, errors }) {
+    const before = unanswered[name];
+    const count = errors ? errors.down : 0;
+
+    unanswered[name] = {
+        count,
+        grown: !before ? -Infinity
+                       : count > before.count ? Date.now() : before.grown
+    };
+}
+
 /* items: level, text, word of the help, buttons */
 
 function storeActions(store) {
@@ -65,6 +81,12 @@ function storeActions(store) {
         list.push(['bad', 'The store ' + store.name + ' is new or was '
                    + 'restarted: for some seconds it knows no earlier version '
                    + 'and holds back writes.', 'settling']);
+
+    } else if (Date.now() - unanswered[store.name].grown < MINUTE) {
+        list.push(['bad', 'The store ' + store.name + ' has not answered, or '
+                   + 'has refused, requests of this minute: their writes are '
+                   + 'refused, or pass unchecked. The error log says why.',
+                   null]);
     }
 
     if (store.errors && store.errors.full) {
@@ -375,6 +397,7 @@ async function load() {
         data = json;
         data.conflicts = distinct(data.conflicts);
         data.limit = limit;
+        data.stores.forEach(noteUnanswered);
         problem('');
         show();
 

@@ -12,7 +12,8 @@
 
 
 #define NGX_HTTP_CONFLICT_REDIS_ATTEMPTS      5
-#define NGX_HTTP_CONFLICT_REDIS_RETRY_DELAY   500    /* msec */
+#define NGX_HTTP_CONFLICT_REDIS_RETRY_DELAY   50     /* msec, and one more */
+#define NGX_HTTP_CONFLICT_REDIS_RETRY_PART    8      /* for so many calls */
 #define NGX_HTTP_CONFLICT_REDIS_RETRY_LIMIT   4096   /* calls per connection */
 #define NGX_HTTP_CONFLICT_REDIS_PROBE         500    /* msec */
 #define NGX_HTTP_CONFLICT_REDIS_PATIENCE      10     /* timeouts of a call */
@@ -22,6 +23,9 @@ static ngx_uint_t ngx_http_conflict_redis_call_circuit_open(
     ngx_http_conflict_redis_connection_t *conn,
     ngx_http_conflict_redis_call_t *call);
 static void ngx_http_conflict_redis_call_dispatch(
+    ngx_http_conflict_redis_connection_t *conn,
+    ngx_http_conflict_redis_call_t *call);
+static void ngx_http_conflict_redis_call_ahead(
     ngx_http_conflict_redis_connection_t *conn,
     ngx_http_conflict_redis_call_t *call);
 static ngx_int_t ngx_http_conflict_redis_call_write(
@@ -186,6 +190,10 @@ ngx_http_conflict_redis_call_dispatch(
     ngx_http_conflict_redis_connection_t *conn,
     ngx_http_conflict_redis_call_t *call)
 {
+    if (conn->state == NGX_HTTP_CONFLICT_REDIS_READY && !call->retry) {
+        ngx_http_conflict_redis_call_ahead(conn, call);
+    }
+
     if (conn->state == NGX_HTTP_CONFLICT_REDIS_READY
         && !ngx_http_conflict_redis_queue_behind(conn, call)
         && ngx_http_conflict_redis_call_write(conn, call) == NGX_OK)
@@ -203,6 +211,42 @@ ngx_http_conflict_redis_call_dispatch(
         && !conn->reconnect.timer_set)
     {
         ngx_add_timer(&conn->reconnect, 0);
+    }
+}
+
+
+/*
+ * A write that has passed unchecked has left no lease that would tell the next
+ * call of its key of it.  If the server has refused to hear of it, and accepts
+ * calls again, that call must not be first.  One of them is enough for that.
+ */
+
+static void
+ngx_http_conflict_redis_call_ahead(ngx_http_conflict_redis_connection_t *conn,
+    ngx_http_conflict_redis_call_t *call)
+{
+    ngx_queue_t                     *q;
+    ngx_http_conflict_redis_call_t  *other;
+
+    for (q = ngx_queue_head(&conn->retrying);
+         q != ngx_queue_sentinel(&conn->retrying);
+         q = ngx_queue_next(q))
+    {
+        other = ngx_queue_data(q, ngx_http_conflict_redis_call_t, queue);
+
+        if (other->unchecked && other->key.len == call->key.len
+            && ngx_memcmp(other->key.data, call->key.data, call->key.len)
+               == 0)
+        {
+            ngx_queue_remove(q);
+            conn->nretrying--;
+
+            if (ngx_http_conflict_redis_call_write(conn, other) != NGX_OK) {
+                ngx_http_conflict_redis_queue_add(conn, other);
+            }
+
+            return;
+        }
     }
 }
 
@@ -464,6 +508,7 @@ ngx_http_conflict_redis_call_wait_reply(redisAsyncContext *ac, void *data,
         ngx_queue_remove(&call->queue);
         conn->failures++;
         ngx_http_conflict_redis_log_error(conn, lagging.data, lagging.len);
+        ngx_http_conflict_redis_sentinel_doubt(conn);
         ngx_http_conflict_redis_queue_fail(call, (char *) lagging.data);
     }
 
@@ -559,6 +604,10 @@ ngx_http_conflict_redis_call_error(ngx_http_conflict_redis_call_t *call,
 
     conn = call->conn;
 
+    if (ngx_http_conflict_redis_call_has_code(answer, "NOREPLICAS")) {
+        ngx_http_conflict_redis_sentinel_doubt(conn);
+    }
+
     if (call->withdrawn) {
         ngx_http_conflict_redis_queue_fail(call, NULL);
         return;
@@ -607,7 +656,9 @@ ngx_http_conflict_redis_call_error(ngx_http_conflict_redis_call_t *call,
         if (ngx_http_conflict_redis_call_has_code(answer, *code)) {
             ngx_http_conflict_redis_log_error(conn, answer->data, answer->len);
             ngx_http_conflict_redis_queue_postpone(conn, call,
-                                         NGX_HTTP_CONFLICT_REDIS_RETRY_DELAY);
+                              NGX_HTTP_CONFLICT_REDIS_RETRY_DELAY
+                              + conn->nretrying
+                                / NGX_HTTP_CONFLICT_REDIS_RETRY_PART);
             return;
         }
     }

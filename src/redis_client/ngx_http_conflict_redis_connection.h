@@ -189,6 +189,8 @@ struct ngx_http_conflict_redis_s {
     ngx_http_conflict_redis_connection_t  *sentinel;
     ngx_uint_t                             next;      /* address to query */
     ngx_uint_t                             sentinel_answered;
+    ngx_msec_t                             doubted;   /* last question about
+                                                         a master in doubt */
 
     /* a cluster */
 
@@ -368,6 +370,13 @@ ngx_int_t ngx_http_conflict_redis_handshake_load(
  * the connection to it, or reports it as down.
  */
 void ngx_http_conflict_redis_sentinel_connect(
+    ngx_http_conflict_redis_connection_t *conn);
+
+/*
+ * The server has too few replicas: if the sentinels name another master, the
+ * connection is closed, and made to that one.
+ */
+void ngx_http_conflict_redis_sentinel_doubt(
     ngx_http_conflict_redis_connection_t *conn);
 
 /* handlers->on_connected and on_down of client->sentinel. */

@@ -101,7 +101,8 @@ ngx_http_conflict_redis_queue_postpone(
 
 /*
  * A settle or a body of the history must not overtake an earlier one of its
- * key that is retried.  A begin or a read may: it finds the lease still held.
+ * key that is retried.  A begin or a read may: it finds the lease still held,
+ * and what an unchecked write leaves is sent ahead of it.
  */
 
 ngx_uint_t

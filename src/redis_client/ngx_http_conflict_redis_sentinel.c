@@ -3,15 +3,22 @@
  * Copyright (C) the ngx_http_conflict_module authors
  *
  * The address of the master: before each connection one of the sentinels is
- * asked for it, and the next one if that fails.
+ * asked for it, and the next one if that fails.  They are asked as well if a
+ * master has lost its replicas: it may be one that has a successor.
  */
 
 
 #include "redis_client/ngx_http_conflict_redis_connection.h"
 
 
+#define NGX_HTTP_CONFLICT_REDIS_DOUBT  1000   /* msec */
+
+
 static void ngx_http_conflict_redis_sentinel_reply(redisAsyncContext *ac,
     void *data, void *privdata);
+static void ngx_http_conflict_redis_sentinel_open(
+    ngx_http_conflict_redis_connection_t *conn, ngx_str_t *host,
+    in_port_t port);
 
 
 void
@@ -25,6 +32,11 @@ ngx_http_conflict_redis_sentinel_connect(
 
     client = conn->client;
 
+    if (client->sentinel->ac && !client->sentinel->closing) {
+        /* it is being asked */
+        return;
+    }
+
     /* it may not be closed yet after its last answer */
     ngx_http_conflict_redis_connection_drop(client->sentinel);
 
@@ -35,6 +47,26 @@ ngx_http_conflict_redis_sentinel_connect(
     port = ngx_inet_get_port(addr->sockaddr);
 
     ngx_http_conflict_redis_connection_open_to(client->sentinel, &host, port);
+}
+
+
+void
+ngx_http_conflict_redis_sentinel_doubt(
+    ngx_http_conflict_redis_connection_t *conn)
+{
+    ngx_http_conflict_redis_t  *client;
+
+    client = conn->client;
+
+    if (client->sentinel == NULL
+        || ngx_current_msec - client->doubted < NGX_HTTP_CONFLICT_REDIS_DOUBT)
+    {
+        return;
+    }
+
+    client->doubted = ngx_current_msec;
+
+    ngx_http_conflict_redis_sentinel_connect(conn);
 }
 
 
@@ -92,8 +124,8 @@ ngx_http_conflict_redis_sentinel_reply(redisAsyncContext *ac, void *data,
         {
             client->sentinel_answered = 1;
             ngx_http_conflict_redis_connection_close(conn, (u_char *) "", 0);
-            ngx_http_conflict_redis_connection_open_to(client->conn, &host,
-                                                       (in_port_t) port);
+            ngx_http_conflict_redis_sentinel_open(client->conn, &host,
+                                                  (in_port_t) port);
             return;
         }
     }
@@ -105,6 +137,25 @@ ngx_http_conflict_redis_sentinel_reply(redisAsyncContext *ac, void *data,
     }
 
     ngx_http_conflict_redis_connection_close(conn, unknown.data, unknown.len);
+}
+
+
+static void
+ngx_http_conflict_redis_sentinel_open(
+    ngx_http_conflict_redis_connection_t *conn, ngx_str_t *host,
+    in_port_t port)
+{
+    static ngx_str_t  replaced = ngx_string("another server is the master");
+
+    if (conn->ac == NULL) {
+        ngx_http_conflict_redis_connection_open_to(conn, host, port);
+
+    } else if (conn->port != port || conn->host.len != host->len
+               || ngx_memcmp(conn->host.data, host->data, host->len) != 0)
+    {
+        ngx_http_conflict_redis_connection_close(conn, replaced.data,
+                                                 replaced.len);
+    }
 }
 
 
@@ -124,6 +175,11 @@ ngx_http_conflict_redis_sentinel_down(
     }
 
     client->next++;
+
+    if (client->conn->ac) {
+        /* it was only in doubt */
+        return;
+    }
 
     (void) ngx_snprintf(reason, sizeof(reason), "sentinel %s: %s%Z",
                         conn->text, conn->reason);

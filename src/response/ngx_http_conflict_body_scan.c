@@ -445,8 +445,8 @@ ngx_http_conflict_body_scan_end(ngx_http_request_t *r,
 
     if (op->out.state == CONFLICT_FREE
         && (op->in.minted
-            ? op->out.existence != CONFLICT_MAY_EXIST
-              && op->out.existence != op->in.observed.existence
+            ? conflict_decide_contradicts(op->out.existence,
+                                          op->in.observed.existence)
             : op->in.observed.version != op->out.version))
     {
         /* the store may confirm it after the end of the request */

@@ -311,7 +311,9 @@ ngx_http_conflict_verdict_reported(ngx_http_conflict_ctx_t *ctx)
     case CONFLICT_REFUSE:
         ctx->op->in.pre.chain = 0;
         ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_REJECTED;
-        ctx->flow.action = (ctx->op->out.existence == CONFLICT_DELETED)
+        ctx->flow.action = (ctx->op->out.existence == CONFLICT_DELETED
+                            || (ctx->op->out.existence == CONFLICT_NOT_SHOWN
+                                && ctx->op->in.just_observed))
                            ? NGX_HTTP_CONFLICT_ACTION_DELETED : action;
         break;
 

@@ -562,6 +562,18 @@ async function inbox(browser) {
         await page.locator('#action', { hasText: 'restarted' })
                   .waitFor({ state: 'hidden' });
 
+        /* a store that is up, but refuses calls */
+
+        let refused = 100;
+
+        await fulfilled(page, json => {
+            json.stores[0].errors.down = refused++;
+        });
+        check(await appears(page, '#action .is-bad',
+                            'has not answered, or has refused, requests'),
+              'a store that refuses calls');
+        await unfulfilled(page);
+
         /* a server that is gone, and back */
 
         await page.route('**/dashboard?format=json*', r => r.abort());

@@ -124,6 +124,7 @@ typedef struct {
 #define YES  CONFLICT_EXISTS
 #define NO   CONFLICT_DELETED
 #define ANY  CONFLICT_MAY_EXIST
+#define HID  CONFLICT_NOT_SHOWN
 
 
 static void
@@ -172,6 +173,14 @@ test_check(void **state)
         { N, 0, 0, 4, 0, 0, YES, CONFLICT_HOLDS },
         { N, 0, 0, V, 0, 0, NO, CONFLICT_HOLDS },
 
+        { B, V, 0, 0, 0, 0, HID, CONFLICT_HOLDS },
+        { M, 0, V, 0, 0, 0, HID, CONFLICT_HOLDS },
+        { M, 0, 4, 0, 0, 0, HID, CONFLICT_FAILED },
+        { MA, 0, 0, 0, 0, 0, HID, CONFLICT_UNSURE },
+        { MA, 0, 0, 0, 0, 1, HID, CONFLICT_HOLDS },
+        { NA, 0, 0, 0, 0, 0, HID, CONFLICT_UNSURE },
+        { N, 0, 0, V, 0, 0, HID, CONFLICT_HOLDS },
+
         { M|B, V, V, 0, 0, 0, YES, CONFLICT_HOLDS },
         { M|B, 4, V, 0, 0, 0, YES, CONFLICT_STALE },
         { M|B, V, 4, 0, 0, 0, YES, CONFLICT_FAILED },
@@ -213,7 +222,12 @@ test_check(void **state)
                              CONFLICT_STALE);
         }
 
-        if (c->kinds == NA && c->existence == NO) {
+        if (c->kinds == MA && c->existence == HID && !c->pending) {
+            assert_int_equal(conflict_decide_precondition(&pre, &current, 1),
+                             CONFLICT_FAILED);
+        }
+
+        if (c->kinds == NA && (c->existence == NO || c->existence == HID)) {
             assert_int_equal(conflict_decide_precondition(&pre, &current, 1),
                              CONFLICT_HOLDS);
         }

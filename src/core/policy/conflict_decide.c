@@ -15,7 +15,7 @@
 
 static conflict_check_e conflict_decide_check_match(
     const conflict_precondition_t *pre, const conflict_current_t *current,
-    unsigned chained);
+    unsigned just_observed, unsigned chained);
 static conflict_check_e conflict_decide_check_unmodified(
     const conflict_precondition_t *pre, const conflict_current_t *current);
 static conflict_check_e conflict_decide_check_none_match(
@@ -128,6 +128,15 @@ conflict_decide_edited(conflict_verdict_e verdict, conflict_check_e check,
 }
 
 
+unsigned
+conflict_decide_contradicts(conflict_existence_e known,
+    conflict_existence_e shown)
+{
+    return (known == CONFLICT_EXISTS && shown == CONFLICT_DELETED)
+           || (known == CONFLICT_DELETED && shown == CONFLICT_EXISTS);
+}
+
+
 conflict_check_e
 conflict_decide_precondition(const conflict_precondition_t *pre,
     const conflict_current_t *current, unsigned just_observed)
@@ -144,7 +153,7 @@ conflict_decide_precondition(const conflict_precondition_t *pre,
             : CONFLICT_NO_BASE;
 
     if (pre->kinds & (CONFLICT_IF_MATCH|CONFLICT_IF_MATCH_ANY)) {
-        result = conflict_decide_check_match(pre, current,
+        result = conflict_decide_check_match(pre, current, just_observed,
                                              chain == CONFLICT_HOLDS);
 
     } else if (pre->kinds & CONFLICT_IF_UNMODIFIED) {
@@ -189,11 +198,15 @@ conflict_decide_precondition(const conflict_precondition_t *pre,
 
 static conflict_check_e
 conflict_decide_check_match(const conflict_precondition_t *pre,
-    const conflict_current_t *current, unsigned chained)
+    const conflict_current_t *current, unsigned just_observed,
+    unsigned chained)
 {
     size_t  i;
 
-    if (current->existence == CONFLICT_DELETED) {
+    if (current->existence == CONFLICT_DELETED
+        || (current->existence == CONFLICT_NOT_SHOWN
+            && (just_observed || current->pending)))
+    {
         /* a write in flight may create it */
         return current->pending ? CONFLICT_HOLDS : CONFLICT_STALE;
     }
@@ -257,7 +270,9 @@ conflict_decide_check_none_match(const conflict_precondition_t *pre,
         return conflict_decide_check_absent(current, just_observed);
     }
 
-    if (current->existence == CONFLICT_DELETED) {
+    if (current->existence == CONFLICT_DELETED
+        || current->existence == CONFLICT_NOT_SHOWN)
+    {
         return CONFLICT_HOLDS;
     }
 
@@ -279,6 +294,7 @@ conflict_decide_check_absent(const conflict_current_t *current,
     switch (current->existence) {
 
     case CONFLICT_DELETED:
+    case CONFLICT_NOT_SHOWN:
         /* the 404 may have been due to missing permissions */
         return (just_observed || current->pending) ? CONFLICT_HOLDS
                                                    : CONFLICT_UNSURE;

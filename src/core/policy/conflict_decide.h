@@ -96,7 +96,9 @@ typedef struct {
 typedef enum {
     CONFLICT_MAY_EXIST = 0,
     CONFLICT_EXISTS,
-    CONFLICT_DELETED         /* or never existed */
+    CONFLICT_DELETED,        /* by a write */
+    CONFLICT_NOT_SHOWN       /* a GET was answered with 404, which may be for
+                                its caller alone */
 } conflict_existence_e;
 
 
@@ -111,6 +113,11 @@ typedef struct {
                                             has changes of others, too */
     conflict_existence_e     existence;
 } conflict_current_t;
+
+
+/* 1 if what a response shows cannot be what is known. */
+unsigned conflict_decide_contradicts(conflict_existence_e known,
+    conflict_existence_e shown);
 
 
 /*

@@ -52,7 +52,7 @@ static const ngx_http_conflict_redis_word_t
     { NGX_HTTP_CONFLICT_REDIS_DATE, NGX_HTTP_CONFLICT_REDIS_USEC },
     { NGX_HTTP_CONFLICT_REDIS_NUMBER, NGX_HTTP_CONFLICT_REDIS_TWICE
                                       | NGX_HTTP_CONFLICT_REDIS_DATED },
-    { NGX_HTTP_CONFLICT_REDIS_NUMBER, CONFLICT_DELETED },    /* existence */
+    { NGX_HTTP_CONFLICT_REDIS_NUMBER, CONFLICT_NOT_SHOWN },  /* existence */
     { NGX_HTTP_CONFLICT_REDIS_NUMBER, NGX_HTTP_CONFLICT_REDIS_USEC / 1000 },
     { NGX_HTTP_CONFLICT_REDIS_NUMBER, NGX_HTTP_CONFLICT_REDIS_USEC }
 };
@@ -458,7 +458,7 @@ ngx_http_conflict_redis_answer_fast(ngx_http_conflict_op_t *op,
 
     if (flags[NGX_HTTP_CONFLICT_REDIS_FLAG_STATE] != '0' + state
         || flags[NGX_HTTP_CONFLICT_REDIS_FLAG_EXISTENCE]
-           > '0' + CONFLICT_DELETED)
+           > '0' + CONFLICT_NOT_SHOWN)
     {
         return NGX_ERROR;
     }

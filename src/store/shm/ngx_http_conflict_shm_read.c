@@ -140,7 +140,9 @@ ngx_http_conflict_shm_read_revalidate(ngx_http_conflict_op_t *op,
     /* the resource differs from what was known of it */
 
     changed = (e->existence != CONFLICT_MAY_EXIST
-               && e->existence != op->in.observed.existence);
+               && e->existence != op->in.observed.existence
+               && !(e->existence == CONFLICT_DELETED
+                    && op->in.observed.existence == CONFLICT_NOT_SHOWN));
 
     if (op->in.minted) {
         comparable = (e->body && op->in.observed.body
@@ -320,7 +322,11 @@ ngx_http_conflict_shm_read_compare(ngx_http_conflict_op_t *op,
 
     ngx_http_conflict_shm_read_date(op, e, 0);
 
-    e->existence = op->in.observed.existence;
+    if (op->in.observed.existence != CONFLICT_NOT_SHOWN
+        || e->existence == CONFLICT_MAY_EXIST)
+    {
+        e->existence = op->in.observed.existence;
+    }
 
     ngx_http_conflict_shm_entry_set(sh, e, CONFLICT_FREE, 0);
 
@@ -335,8 +341,8 @@ ngx_http_conflict_shm_read_differs(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_entry_t *e)
 {
     if (op->in.minted) {
-        return e->existence != CONFLICT_MAY_EXIST
-               && e->existence != op->in.observed.existence;
+        return conflict_decide_contradicts(e->existence,
+                                           op->in.observed.existence);
     }
 
     return op->in.observed.version ? e->version != op->in.observed.version

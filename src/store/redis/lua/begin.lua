@@ -60,7 +60,9 @@ end
 
 local function match(e, pending, chained)
 
-    if e.existence == DELETED then
+    if e.existence == DELETED
+        or e.existence == NOT_SHOWN and (ARGV[8] ~= '0' or pending)
+    then
         -- a write in flight may create it
         return pending and HOLDS or STALE
     end
@@ -101,7 +103,7 @@ end
 
 local function absent(e, pending)
 
-    if e.existence == DELETED then
+    if e.existence == DELETED or e.existence == NOT_SHOWN then
         -- the 404 may have been for a client that may not see the resource
         return ARGV[8] == '0' and not pending and UNSURE or HOLDS
     end
@@ -120,7 +122,7 @@ local function none_match(e, pending)
         return absent(e, pending)
     end
 
-    if e.existence == DELETED then
+    if e.existence == DELETED or e.existence == NOT_SHOWN then
         return HOLDS
     end
 

@@ -34,7 +34,7 @@
 -- printing them takes longer than all the rest.
 
 local FREE, LEASED, QUARANTINED, UNKNOWN = 0, 1, 2, 3
-local MAY_EXIST, EXISTS, DELETED = 0, 1, 2
+local MAY_EXIST, EXISTS, DELETED, NOT_SHOWN = 0, 1, 2, 3
 local LIMIT = 2 ^ 53
 local RESERVED = string.rep('0', 32)
 

@@ -170,7 +170,8 @@ if state == FREE and not (ARGV[15] == '1' and ARGV[16] == '1') then
     local other
 
     if not own then
-        other = e.existence ~= MAY_EXIST and e.existence ~= existence
+        other = e.existence == EXISTS and existence == DELETED
+                or e.existence == DELETED and existence == EXISTS
 
     elseif version ~= '0' then
         other = e.v ~= version
@@ -203,6 +204,10 @@ if state == FREE and not (ARGV[15] == '1' and ARGV[16] == '1') then
 
     date()
 
+    if existence == NOT_SHOWN and e.existence ~= MAY_EXIST then
+        existence = e.existence
+    end
+
 elseif kept or ARGV[15] == '1' and (state == FREE or state == UNKNOWN) then
 
     -- This ends an unknown state.  If the body is that shown under this
@@ -212,6 +217,7 @@ elseif kept or ARGV[15] == '1' and (state == FREE or state == UNKNOWN) then
     -- whether anything that was known has changed
 
     local other = e.existence ~= MAY_EXIST and e.existence ~= existence
+                  and not (e.existence == DELETED and existence == NOT_SHOWN)
 
     if own then
         changed = e.v ~= version

@@ -8,6 +8,15 @@ use Test::Nginx::Socket 'no_plan';
 
 Conflict::install('Test::Nginx::Socket');
 
+# what a script prints
+
+sub said {
+    open my $out, '-|', 'bash', '-c', $_[0] or die "bash: $!";
+    local $/;
+
+    return scalar <$out>;
+}
+
 run_tests();
 
 __DATA__
@@ -61,6 +70,20 @@ follow('docs/idempotency.md');
 set_doc('/plain/notes/1', '{"text":"milk"}');
 
 follow('docs/clients.md');
+
+# the script with curl, and the same with a tag that is not the latest
+
+my ($script) = page('docs/clients.md') =~ /^```sh\n(.*?)^```/ms;
+
+$script =~ s!http://localhost/!"http://127.0.0.1:" . port() . '/'!ge;
+
+is(said($script), '', 'the script');
+like(upstream('/_doc?path=/plain/notes/1'), qr/tea/, 'has written');
+
+$script =~ s/^etag=.*/etag='"7"'/m;
+
+like(said($script), qr/"server_version".*^not written$/ms,
+     'or says that it has not');
 
 
 === docs/merge.md

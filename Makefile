@@ -113,7 +113,8 @@ deb:
 		| tar -x -C $(B)/deb/$(DEB)
 	@tar -cJf $(B)/deb/$(DEB)_$(VERSION).orig.tar.xz -C $(B)/deb \
 		--exclude=$(DEB)/debian $(DEB)
-	@echo "building $(DEB) $(VERSION) for $$(nginx -v 2>&1)"
+	@echo "building $(DEB) $(VERSION) for $$(nginx -v 2>&1):" \
+		"this takes some minutes"
 	@cd $(B)/deb/$(DEB) && env -u MAKEFLAGS -u MAKELEVEL dpkg-buildpackage \
 		-us -uc $(if $(filter yes,$(TEXT)),-Ppkg.$(DEB).text) \
 		> $(B)/deb/log 2>&1 || { tail -40 $(B)/deb/log; exit 1; }

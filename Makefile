@@ -88,7 +88,8 @@ install = @t/lib/install
 
 build:
 	$(install) $(BUILD_PACKAGES)
-	@$(MAKE) --no-print-directory $(MODULE)
+	@$(MAKE) -j$$(nproc) --no-print-directory $(MODULE)
+	@echo "built $(MODULE:$(CURDIR)/%=%)"
 
 install: $(MODULE)
 	@$(modules_path) && install -D -m 644 $(MODULE) $(DESTDIR)$$file \
@@ -99,7 +100,8 @@ install: $(MODULE)
 
 uninstall:
 	@$(modules_path) && rm -f $(DESTDIR)$$file \
-		&& echo "removed $(DESTDIR)$$file"
+		&& printf '%s\n' "removed $(DESTDIR)$$file" \
+			"nginx does not start as long as $$conf loads it."
 
 # in a copy, so that nothing is written outside of build/
 
@@ -111,7 +113,8 @@ deb:
 		| tar -x -C $(B)/deb/$(DEB)
 	@tar -cJf $(B)/deb/$(DEB)_$(VERSION).orig.tar.xz -C $(B)/deb \
 		--exclude=$(DEB)/debian $(DEB)
-	@echo "building $(DEB) $(VERSION) for $$(nginx -v 2>&1)"
+	@echo "building $(DEB) $(VERSION) for $$(nginx -v 2>&1):" \
+		"this takes some minutes"
 	@cd $(B)/deb/$(DEB) && env -u MAKEFLAGS -u MAKELEVEL dpkg-buildpackage \
 		-us -uc $(if $(filter yes,$(TEXT)),-Ppkg.$(DEB).text) \
 		> $(B)/deb/log 2>&1 || { tail -40 $(B)/deb/log; exit 1; }
@@ -120,12 +123,12 @@ deb:
 
 demo demo-text:
 	$(install) $(DEMO_PACKAGES)
-	@$(MAKE) --no-print-directory $(MODULE)
+	@$(MAKE) -j$$(nproc) --no-print-directory $(MODULE)
 	@demo/run $(patsubst demo-%,%,$(filter demo-%,$@))
 
 debug:
 	$(install) $(BUILD_PACKAGES)
-	@$(MAKE) --no-print-directory $(DEBUG_MODULE)
+	@$(MAKE) -j$$(nproc) --no-print-directory $(DEBUG_MODULE)
 	@demo/debug
 
 test: test-tools
@@ -319,7 +322,8 @@ eval "NGX_CONF_FLAGS=($$(nginx -V 2>&1 \
 endef
 
 define configure
-	@echo "configuring $(1) for $$(nginx -v 2>&1)"
+	@echo "building for $(NGINX:nginx-%=nginx %), in build/$(1): this takes" \
+		"some minutes"
 	@. $(NGINX_SRC)/conf_flags 2> /dev/null || $(flags_of_nginx); \
 		cd $(B)/src && CONFLICT_TEXT=$(4) \
 			./configure "$${NGX_CONF_FLAGS[@]}" \

@@ -162,7 +162,7 @@ node_tests(281, 'merge.test.js', 'outbox.test.js', 'storage.test.js',
 is(`$top/build/clients/node_modules/.bin/tsc --noEmit --strict --target es2022 --module nodenext $top/t/clients/types.mts 2>&1`, '', 'its types');
 
 
-=== docs/clients.md and the README: the examples work as documented
+=== docs/clients.md, docs/lock.md and the README: their examples work
 --- config
     location /api/ {
         conflict version;
@@ -175,7 +175,7 @@ is(`$top/build/clients/node_modules/.bin/tsc --noEmit --strict --target es2022 -
 --- steps
 local $ENV{NODE_PATH} = "$ENV{TEST_NGINX_TOP}/build/clients/node_modules";
 
-told(6, "node $ENV{TEST_NGINX_TOP}/t/clients/pages.js http://127.0.0.1:" . port());
+told(10, "node $ENV{TEST_NGINX_TOP}/t/clients/pages.js http://127.0.0.1:" . port());
 
 
 === clients/python

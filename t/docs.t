@@ -3,9 +3,19 @@
 BEGIN { push @INC, 't/lib' }
 use Conflict;
 use Conflict::Page;
+use MIME::Base64;
 use Test::Nginx::Socket 'no_plan';
 
 Conflict::install('Test::Nginx::Socket');
+
+# what a script prints
+
+sub said {
+    open my $out, '-|', 'bash', '-c', $_[0] or die "bash: $!";
+    local $/;
+
+    return scalar <$out>;
+}
 
 run_tests();
 
@@ -60,6 +70,20 @@ follow('docs/idempotency.md');
 set_doc('/plain/notes/1', '{"text":"milk"}');
 
 follow('docs/clients.md');
+
+# the script with curl, and the same with a tag that is not the latest
+
+my ($script) = page('docs/clients.md') =~ /^```sh\n(.*?)^```/ms;
+
+$script =~ s!http://localhost/!"http://127.0.0.1:" . port() . '/'!ge;
+
+is(said($script), '', 'the script');
+like(upstream('/_doc?path=/plain/notes/1'), qr/tea/, 'has written');
+
+$script =~ s/^etag=.*/etag='"7"'/m;
+
+like(said($script), qr/"server_version".*^not written$/ms,
+     'or says that it has not');
 
 
 === docs/merge.md
@@ -149,6 +173,71 @@ $config;
 set_doc('/plain/notes/1', '{"text":"buy milk"}');
 
 follow('docs/versions.md');
+
+
+=== docs/edited.md
+--- config eval
+my ($config) = main::page('docs/edited.md') =~ /^```nginx\n(.*?)^```/ms;
+$config =~ s!http://127.0.0.1:3000!http://api/plain/notes/!;
+$config;
+--- steps
+set_doc('/plain/notes/1', '{"text":"buy milk"}');
+
+follow('docs/edited.md');
+
+
+=== docs/lists.md
+--- config eval
+my ($config) = main::page('docs/lists.md') =~ /^```nginx\n(.*?)^```/ms;
+$config =~ s!http://127.0.0.1:3000!http://api/plain!g;
+$config =~ s!(location /api/notes/ .*?/plain)!$1/notes/!s;
+$config;
+--- steps
+set_doc('/plain', '{"data":[{"id":1,"text":"buy milk"},'
+        . '{"id":2,"text":"call Ann"}]}');
+set_doc('/plain/notes/1', '{"id":1,"text":"buy milk"}');
+
+follow('docs/lists.md');
+
+
+=== docs/inbox.md
+--- config eval
+my ($config) = main::page('docs/inbox.md') =~ /^```nginx\n(.*?)^```/ms;
+$config =~ s!http://127.0.0.1:3000!http://api/plain/!;
+$config =~ s!\busers;!$ENV{TEST_NGINX_SERVROOT}/html/users;!g;
+$config;
+--- user_files
+>>> users
+ann:{PLAIN}secret
+bob:{PLAIN}secret
+--- steps
+my %by = map { $_ => 'Authorization: Basic '
+                     . encode_base64("$_:secret", '') }
+         'ann', 'bob';
+
+set_doc('/plain/notes/1', '{"text":"milk"}');
+
+my $tag = 'If-Match: "' . version(GET('/api/notes/1', $by{ann})) . '"';
+
+PUT('/api/notes/1', { text => 'b' }, $tag, $by{bob});
+
+my $r = PUT('/api/notes/1', { text => 'a' }, $tag, $by{ann},
+            'X-Client: laptop');
+
+follow('docs/inbox.md', undef, '5f0c...' => json($r)->{held},
+       '6a1b...' => '...', 604799.1 => '...');
+
+
+=== docs/events.md
+--- config eval
+my ($config) = main::page('docs/events.md') =~ /^```nginx\n(.*?)^```/ms;
+$config =~ s!http://127.0.0.1:3000!http://api/plain/!;
+$config;
+--- steps
+set_doc('/plain/notes/1', '{"text":"milk"}');
+GET('/api/notes/1');
+
+follow('docs/events.md', undef, 'curl -N' => 'curl -N -m 2');
 
 
 === docs/directives.md has each directive, at its top and as a section

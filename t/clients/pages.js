@@ -1,8 +1,9 @@
 'use strict';
 
 /*
- * The examples of docs/clients.md and of the README of clients/js, against
- * nginx: pages.js URL.  Prints "ok" or "not ok" and the name of each check.
+ * The examples of docs/clients.md, of docs/lock.md and of the README of
+ * clients/js, against nginx: pages.js URL.  Prints "ok" or "not ok" and the
+ * name of each check.
  */
 
 const fs = require('fs');
@@ -121,6 +122,36 @@ function meddle(name, doc) {
     is(error.latest, { n: 6 }, 'axios');
     await two.put('/api/counter', { n: 8 });
     is(await get('counter'), { n: 8 }, 'and on what it was shown');
+
+    /* a form opens twice, and is closed */
+
+    const locks = fs.readFileSync(path.join(top, 'docs/lock.md'), 'utf8');
+    const { edit } = await load('lock.mjs', 'export '
+                                + example(locks, 'In a browser', 'js'));
+    let close;
+
+    globalThis.addEventListener = (name, f) => { close = f; };
+
+    const held = await edit(url + '/api/counter');
+    const other = await edit(url + '/api/counter');
+
+    is(Object.keys(other.by).includes('user'), true, 'a lock that is held');
+
+    const write = headers => fetch(url + '/api/counter', {
+        method: 'PUT', headers, body: '{"n":9}'
+    });
+
+    is([(await write({})).status, (await write(held.headers)).status],
+       [409, 204], 'is for its holder');
+    close();
+
+    for ( ;; ) {
+        if ((await write({})).status === 204) {
+            break;
+        }
+    }
+
+    is((await edit(url + '/api/counter')).by, undefined, 'and is released');
 
     /* the merge of the README, beside the comment below it */
 

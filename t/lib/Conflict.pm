@@ -678,7 +678,7 @@ sub workers_of {
         my ($pid) = $status =~ m!/proc/(\d+)/!;
 
         my $cmd = slurp("/proc/$pid/cmdline");
-        next unless $cmd =~ /worker process/;
+        next if $cmd =~ /^nginx: (?!worker process)/;
         next if !$all && $cmd =~ /shutting down/;
 
         push @pids, $pid;

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 
 # A FastCGI application that stores documents by path and does what
-# REQUEST_METHOD says, with the CONTENT_LENGTH that it receives.
+# REQUEST_METHOD says, with the CONTENT_LENGTH that it receives.  It speaks uwsgi
+# and SCGI as well: the first byte of a request tells which.
 #
 #   fcgi.py PORT
 #
@@ -9,6 +10,7 @@
 # It exits when its standard input is closed.
 
 import json
+import socket
 import struct
 
 import serving
@@ -55,6 +57,13 @@ def params(data):
 
 
 def answer(env, body):
+    status, text = respond(env, body)
+
+    return (b'Status: %d\r\nContent-Type: application/json\r\n\r\n' % status
+            + text)
+
+
+def respond(env, body):
     method = env.get('REQUEST_METHOD')
     path = env.get('REQUEST_URI')
     body = body[:int(env.get('CONTENT_LENGTH') or 0)]
@@ -75,30 +84,58 @@ def answer(env, body):
     return 204, b''
 
 
+def fastcgi(conn):
+    env = body = b''
+
+    while True:
+        _, kind, _, length, pad = struct.unpack('>BBHHBx', receive(conn, 8))
+        data = receive(conn, length)
+        receive(conn, pad)
+
+        if kind == 4:
+            env += data
+        elif kind == 5:
+            if length == 0:
+                break
+            body += data
+
+    out = answer(params(env), body)
+
+    conn.sendall(struct.pack('>BBHHBx', 1, 6, 1, len(out), 0) + out
+                 + struct.pack('>BBHHBx', 1, 6, 1, 0, 0)
+                 + struct.pack('>BBHHBx', 1, 3, 1, 8, 0) + b'\0' * 8)
+
+
+def uwsgi(conn):
+    data = receive(conn, struct.unpack('<xHx', receive(conn, 4))[0])
+    env = []
+
+    while data:
+        n, = struct.unpack('<H', data[:2])
+        env.append(data[2:2 + n].decode())
+        data = data[2 + n:]
+
+    env = dict(zip(env[::2], env[1::2]))
+
+    conn.sendall(answer(env, receive(conn, int(env['CONTENT_LENGTH'] or 0))))
+
+
+def scgi(conn):
+    n = b''
+
+    while not n.endswith(b':'):
+        n += receive(conn, 1)
+
+    env = receive(conn, int(n[:-1]) + 1)[:-2].decode().split('\0')
+    env = dict(zip(env[::2], env[1::2]))
+
+    conn.sendall(answer(env, receive(conn, int(env['CONTENT_LENGTH']))))
+
+
 def serve(conn):
     try:
-        env = body = b''
-
-        while True:
-            _, kind, _, length, pad = struct.unpack('>BBHHBx',
-                                                    receive(conn, 8))
-            data = receive(conn, length)
-            receive(conn, pad)
-
-            if kind == 4:
-                env += data
-            elif kind == 5:
-                if length == 0:
-                    break
-                body += data
-
-        status, text = answer(params(env), body)
-        out = (b'Status: %d\r\nContent-Type: application/json\r\n\r\n'
-               % status + text)
-
-        conn.sendall(struct.pack('>BBHHBx', 1, 6, 1, len(out), 0) + out
-                     + struct.pack('>BBHHBx', 1, 6, 1, 0, 0)
-                     + struct.pack('>BBHHBx', 1, 3, 1, 8, 0) + b'\0' * 8)
+        first = conn.recv(1, socket.MSG_PEEK)
+        {b'\x01': fastcgi, b'\x00': uwsgi}.get(first, scgi)(conn)
 
     except (EOFError, ConnectionError):
         pass

@@ -27,12 +27,15 @@ sub page {
 
 # in a block of a page, each "$ command" and below it lines that its output
 # has, in this order; "..." is anything, and a version is that which came the
-# first time it stood there
+# first time it stood there; replace: texts and what stands for them here
 
 sub follow {
-    my $page = page(@_);
+    my ($name, $section, %replace) = @_;
+    my $page = page($name, $section);
     my $n = 0;
     my %number;
+
+    $page =~ s/\Q$_\E/$replace{$_}/g for keys %replace;
 
     for my $part (commands($page)) {
         my ($command, @want) = @$part;
@@ -44,7 +47,7 @@ sub follow {
         $n++;
     }
 
-    Test::More::cmp_ok($n, '>', 1, 'commands were run');
+    Test::More::cmp_ok($n, '>', 0, 'commands were run');
 }
 
 

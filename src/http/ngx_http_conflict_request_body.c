@@ -17,7 +17,8 @@
     ((nlcf)->edited && (nlcf)->edited->place == NGX_HTTP_CONFLICT_JSON)
 
 
-static ngx_int_t ngx_http_conflict_request_body_start(ngx_http_request_t *r);
+static ngx_int_t ngx_http_conflict_request_body_start(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_request_body_has_base(
     ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_request_body_handler(ngx_http_request_t *r);
@@ -115,7 +116,7 @@ ngx_http_conflict_request_body_read(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_conflict_request_body_start(r);
+    return ngx_http_conflict_request_body_start(r, ctx);
 }
 
 
@@ -129,12 +130,13 @@ ngx_http_conflict_request_body_whole(ngx_http_request_t *r,
 
     ctx->body.reading = (r->request_body == NULL);
 
-    return ngx_http_conflict_request_body_start(r);
+    return ngx_http_conflict_request_body_start(r, ctx);
 }
 
 
 static ngx_int_t
-ngx_http_conflict_request_body_start(ngx_http_request_t *r)
+ngx_http_conflict_request_body_start(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
 {
     ngx_int_t  rc;
 

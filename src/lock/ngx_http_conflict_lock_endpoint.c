@@ -314,9 +314,8 @@ ngx_http_conflict_lock_endpoint_failed(ngx_http_conflict_ctx_t *ctx)
                       "enlarge its zone", &op->store->name);
     }
 
-    ngx_http_conflict_endpoint_failed(ctx);
-
-    return NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND;
+    return ngx_http_conflict_endpoint_failed(ctx,
+                                        NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND);
 }
 
 

@@ -4,48 +4,24 @@
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;
+use Conflict::Lookup;
 use Test::Nginx::Socket 'no_plan';
 
 Conflict::install('Test::Nginx::Socket');
 
-# the write, one that overtakes its first GET, and one that comes during the
-# second; the outcome of both others is unknown, so each write begins with a GET
+# the write, and one that comes during its second GET, of unknown outcome
 
 sub overtaken {
     my ($path, $body, @headers) = @_;
 
-    my @unknown = 'X-Up-Write: apply status=500';
-
-    PUT($path, { n => 'first' }, @unknown);
-
-    my $write = start('PUT', $path, body => $body,
-                      headers => ['X-Up-Read: hold apply', 'X-Id: write',
-                                  @headers]);
-    gets($path, 1);
-
-    PUT($path, { n => 'second' }, @unknown);
-    release();
-
-    gets($path, 2);
-
+    my $write = looking_up('PUT', $path, body => $body,
+                           headers => [@headers]);
     my $other = start('PUT', $path, body => { n => 'other' },
                       headers => ['X-Up-Write: apply status=500']);
     GET('/ping') for 1 .. 20;
     release();
 
     return (finish($write), finish($other));
-}
-
-# those of the write
-
-sub gets {
-    my ($path, $n) = @_;
-
-    until_true {
-        $n == grep { my %h = map { @$_ } @{ $_->{headers} };
-                     $_->{method} eq 'GET' && $_->{target} eq $path
-                     && ($h{'x-id'} // '') eq 'write' } seen();
-    };
 }
 
 sub written { join ' ', map { json($_)->{n} } journal() }

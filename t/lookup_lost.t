@@ -4,6 +4,7 @@
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;
+use Conflict::Lookup;
 use Conflict::Status;
 use Test::Nginx::Socket 'no_plan';
 
@@ -23,30 +24,6 @@ add_block_preprocessor(sub {
                                      . "$wired timeout=500ms failover=trust;\n")
         if defined $block->wired && !$shm;
 });
-
-# a write whose second GET is held by the upstream, under a lease; see
-# t/lookup.t
-
-sub looking_up {
-    my ($method, $path, @with) = @_;
-
-    my @unknown = 'X-Up-Write: apply status=500';
-    my %with = (headers => [], @with);
-
-    PUT($path, { n => 'first' }, @unknown);
-
-    my $write = start($method, $path, @with,
-                      headers => ['X-Up-Read: hold apply', 'X-Id: write',
-                                  @{ $with{headers} }]);
-    gets($path, 1);
-
-    PUT($path, { n => 'second' }, @unknown);
-    release();
-
-    gets($path, 2);
-
-    return $write;
-}
 
 # a write that has the lease instead, as the entry is lost
 
@@ -96,18 +73,6 @@ sub begin_of {
     }
 
     return @found;
-}
-
-# those of the write
-
-sub gets {
-    my ($path, $n) = @_;
-
-    until_true {
-        $n == grep { my %h = map { @$_ } @{ $_->{headers} };
-                     $_->{method} eq 'GET' && $_->{target} eq $path
-                     && ($h{'x-id'} // '') eq 'write' } seen();
-    };
 }
 
 run_tests();

@@ -116,14 +116,14 @@ ngx_http_conflict_endpoint_checked(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-void
-ngx_http_conflict_endpoint_failed(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_state_e
+ngx_http_conflict_endpoint_failed(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_state_e respond)
 {
-    ctx->flow.answer
-        = (ctx->op->out.error == NGX_HTTP_CONFLICT_STORE_GENERATION)
-          ? NGX_HTTP_CONFLICT_ANSWER_GENERATION
-          : NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE;
-    ctx->flow.reason = NULL;
+    return ngx_http_conflict_endpoint_error(ctx, respond,
+                  (ctx->op->out.error == NGX_HTTP_CONFLICT_STORE_GENERATION)
+                  ? NGX_HTTP_CONFLICT_ANSWER_GENERATION
+                  : NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE, NULL);
 }
 
 

@@ -36,8 +36,9 @@ ngx_http_conflict_state_e ngx_http_conflict_endpoint_get(
  */
 ngx_int_t ngx_http_conflict_endpoint_checked(ngx_http_conflict_ctx_t *ctx);
 
-/* The answer if a call of the store has failed. */
-void ngx_http_conflict_endpoint_failed(ngx_http_conflict_ctx_t *ctx);
+/* The answer if a call of the store has failed.  Returns "respond". */
+ngx_http_conflict_state_e ngx_http_conflict_endpoint_failed(
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_state_e respond);
 
 /* An answer of its own; "reason" may be NULL.  Returns "respond". */
 ngx_http_conflict_state_e ngx_http_conflict_endpoint_error(

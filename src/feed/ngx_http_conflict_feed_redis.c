@@ -38,6 +38,10 @@ static ngx_int_t ngx_http_conflict_feed_redis_add(
     ngx_http_conflict_feed_t *feed, ngx_http_conflict_redis_t *client,
     ngx_msec_t timeout, ngx_str_t *key,
     ngx_http_conflict_feed_event_t *event);
+static ngx_int_t ngx_http_conflict_feed_redis_send(
+    ngx_http_conflict_feed_t *feed, ngx_http_conflict_redis_t *client,
+    ngx_str_t *arg, ngx_uint_t n, ngx_uint_t before, ngx_msec_t life,
+    ngx_http_conflict_redis_pt handler, void *data);
 static void ngx_http_conflict_feed_redis_published(void *data,
     ngx_str_t *answer, const char *why);
 static void ngx_http_conflict_feed_redis_read(ngx_http_conflict_feed_t *feed);
@@ -129,10 +133,8 @@ ngx_http_conflict_feed_redis_add(ngx_http_conflict_feed_t *feed,
     ngx_http_conflict_redis_t *client, ngx_msec_t timeout, ngx_str_t *key,
     ngx_http_conflict_feed_event_t *event)
 {
-    u_char                              text[NGX_HTTP_CONFLICT_FEED_PRINTED];
-    ngx_str_t                           arg[7];
-    const char                         *why;
-    ngx_http_conflict_redis_command_t   command;
+    u_char     text[NGX_HTTP_CONFLICT_FEED_PRINTED];
+    ngx_str_t  arg[7];
 
     ngx_str_set(&arg[0], "XADD");
     ngx_str_set(&arg[1], "MAXLEN");
@@ -144,16 +146,33 @@ ngx_http_conflict_feed_redis_add(ngx_http_conflict_feed_t *feed,
     arg[6].data = text;
     arg[6].len = ngx_http_conflict_feed_event_print(text, key, event) - text;
 
+    return ngx_http_conflict_feed_redis_send(feed, client, arg, 7, 0, timeout,
+                                       ngx_http_conflict_feed_redis_published,
+                                       NULL);
+}
+
+
+/* a command about the stream, whose name is behind "before" words; 0: 1 */
+
+static ngx_int_t
+ngx_http_conflict_feed_redis_send(ngx_http_conflict_feed_t *feed,
+    ngx_http_conflict_redis_t *client, ngx_str_t *arg, ngx_uint_t n,
+    ngx_uint_t before, ngx_msec_t life, ngx_http_conflict_redis_pt handler,
+    void *data)
+{
+    const char                         *why;
+    ngx_http_conflict_redis_command_t   command;
+
     ngx_memzero(&command, sizeof(ngx_http_conflict_redis_command_t));
 
     command.script = NGX_HTTP_CONFLICT_REDIS_NONE;
     command.key = &feed->name;
     command.args = arg;
-    command.n = 7;
+    command.n = n;
+    command.before = before;
 
-    return ngx_http_conflict_redis_call_send(client, &command, timeout, 0,
-                                      ngx_http_conflict_feed_redis_published,
-                                      NULL, &why);
+    return ngx_http_conflict_redis_call_send(client, &command, life, 0,
+                                             handler, data, &why);
 }
 
 
@@ -176,12 +195,10 @@ ngx_http_conflict_feed_redis_published(void *data, ngx_str_t *answer,
 static void
 ngx_http_conflict_feed_redis_read(ngx_http_conflict_feed_t *feed)
 {
-    u_char                              count[NGX_INT_T_LEN];
-    ngx_str_t                           arg[7];
-    ngx_int_t                           rc;
-    const char                         *why;
-    ngx_http_conflict_redis_conf_t     *conf;
-    ngx_http_conflict_redis_command_t   command;
+    u_char                           count[NGX_INT_T_LEN];
+    ngx_str_t                        arg[7];
+    ngx_int_t                        rc;
+    ngx_http_conflict_redis_conf_t  *conf;
 
     if (feed->reading) {
         return;
@@ -199,12 +216,6 @@ ngx_http_conflict_feed_redis_read(ngx_http_conflict_feed_t *feed)
 
     conf = ngx_http_conflict_redis_client_conf(feed->store->data);
 
-    ngx_memzero(&command, sizeof(ngx_http_conflict_redis_command_t));
-
-    command.script = NGX_HTTP_CONFLICT_REDIS_NONE;
-    command.key = &feed->name;
-    command.args = arg;
-
     feed->reading = 1;
 
     if (feed->last_len == 0) {
@@ -214,12 +225,10 @@ ngx_http_conflict_feed_redis_read(ngx_http_conflict_feed_t *feed)
         ngx_str_set(&arg[3], "COUNT");
         ngx_str_set(&arg[4], "1");
 
-        command.n = 5;
-
-        rc = ngx_http_conflict_redis_call_send(feed->reader, &command,
-                                           conf->timeout, 0,
+        rc = ngx_http_conflict_feed_redis_send(feed, feed->reader, arg, 5, 0,
+                                           conf->timeout,
                                            ngx_http_conflict_feed_redis_last,
-                                           feed, &why);
+                                           feed);
 
     } else {
         ngx_str_set(&arg[0], "XREAD");
@@ -234,12 +243,10 @@ ngx_http_conflict_feed_redis_read(ngx_http_conflict_feed_t *feed)
         arg[6].data = feed->last;
         arg[6].len = feed->last_len;
 
-        command.n = 7;
-        command.before = 6;
-
-        rc = ngx_http_conflict_redis_call_send(feed->reader, &command, 1, 0,
+        rc = ngx_http_conflict_feed_redis_send(feed, feed->reader, arg, 7, 6,
+                                           1,
                                            ngx_http_conflict_feed_redis_events,
-                                           feed, &why);
+                                           feed);
     }
 
     if (rc != NGX_OK) {
@@ -403,29 +410,20 @@ static void
 ngx_http_conflict_feed_redis_check(ngx_http_conflict_feed_t *feed,
     ngx_str_t *id)
 {
-    ngx_str_t                           arg[3];
-    const char                         *why;
-    ngx_http_conflict_redis_command_t   command;
+    ngx_str_t  arg[3];
 
     ngx_str_set(&arg[0], "XRANGE");
     arg[1] = *id;
     arg[2] = *id;
 
-    ngx_memzero(&command, sizeof(ngx_http_conflict_redis_command_t));
-
-    command.script = NGX_HTTP_CONFLICT_REDIS_NONE;
-    command.key = &feed->name;
-    command.args = arg;
-    command.n = 3;
-
     feed->reading = 1;
 
-    if (ngx_http_conflict_redis_call_send(feed->reader, &command, 1, 0,
+    if (ngx_http_conflict_feed_redis_send(feed, feed->reader, arg, 3, 0, 1,
                                           ngx_http_conflict_feed_redis_checked,
-                                          feed, &why)
+                                          feed)
         != NGX_OK)
     {
-        ngx_http_conflict_feed_redis_checked(feed, NULL, why);
+        ngx_http_conflict_feed_redis_checked(feed, NULL, NULL);
     }
 }
 
@@ -578,12 +576,10 @@ static void
 ngx_http_conflict_feed_redis_past_send(
     ngx_http_conflict_feed_redis_past_t *past)
 {
-    u_char                              count[NGX_INT_T_LEN];
-    ngx_str_t                           arg[5];
-    const char                         *why;
-    ngx_http_conflict_feed_t           *feed;
-    ngx_http_conflict_redis_conf_t     *conf;
-    ngx_http_conflict_redis_command_t   command;
+    u_char                           count[NGX_INT_T_LEN];
+    ngx_str_t                        arg[5];
+    ngx_http_conflict_feed_t        *feed;
+    ngx_http_conflict_redis_conf_t  *conf;
 
     feed = past->feed;
     past->sent = 1;
@@ -599,20 +595,13 @@ ngx_http_conflict_feed_redis_past_send(
     arg[4].len = ngx_sprintf(count, "%d", NGX_HTTP_CONFLICT_FEED_PAST + 1)
                  - count;
 
-    ngx_memzero(&command, sizeof(ngx_http_conflict_redis_command_t));
-
-    command.script = NGX_HTTP_CONFLICT_REDIS_NONE;
-    command.key = &feed->name;
-    command.args = arg;
-    command.n = 5;
-
-    if (ngx_http_conflict_redis_call_send(feed->store->data, &command,
-                                          conf->timeout, 0,
+    if (ngx_http_conflict_feed_redis_send(feed, feed->store->data, arg, 5, 0,
+                                          conf->timeout,
                                           ngx_http_conflict_feed_redis_passed,
-                                          past, &why)
+                                          past)
         != NGX_OK)
     {
-        ngx_http_conflict_feed_redis_passed(past, NULL, why);
+        ngx_http_conflict_feed_redis_passed(past, NULL, NULL);
     }
 }
 

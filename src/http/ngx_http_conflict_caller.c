@@ -34,7 +34,7 @@ ngx_http_conflict_caller_token(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
     size_t                     i;
-    ngx_int_t                  high, low;
+    ngx_int_t                  byte;
     ngx_str_t                 *value;
     ngx_http_conflict_lock_t  *lock;
 
@@ -51,14 +51,13 @@ ngx_http_conflict_caller_token(ngx_http_request_t *r,
     }
 
     for (i = 0; i < NGX_HTTP_CONFLICT_LOCK_TOKEN; i++) {
-        high = ngx_hextoi(&value->data[2 * i], 1);
-        low = ngx_hextoi(&value->data[2 * i + 1], 1);
+        byte = ngx_hextoi(&value->data[2 * i], 2);
 
-        if (high == NGX_ERROR || low == NGX_ERROR) {
+        if (byte == NGX_ERROR) {
             return;
         }
 
-        lock->token[i] = (u_char) (high << 4 | low);
+        lock->token[i] = (u_char) byte;
     }
 
     lock->given = 1;

@@ -10,11 +10,11 @@
 #include "http/ngx_http_conflict_http.h"
 
 
-static ngx_str_t  ngx_http_conflict_evaluate_empty = ngx_null_string;
-
-
 static ngx_int_t ngx_http_conflict_evaluate_variable(ngx_http_request_t *r,
     ngx_http_complex_value_t *val, ngx_str_t *value);
+
+
+static ngx_str_t  ngx_http_conflict_evaluate_empty = ngx_null_string;
 
 
 ngx_int_t

@@ -19,8 +19,6 @@ static void ngx_http_conflict_idempotency_key_fields(ngx_http_request_t *r,
     ngx_sha1_t *sha1, const ngx_str_t *names);
 static ngx_uint_t ngx_http_conflict_idempotency_key_known(
     ngx_http_request_t *r, ngx_str_t *user);
-static ngx_uint_t ngx_http_conflict_idempotency_key_is_credential(
-    ngx_str_t *name);
 static void ngx_http_conflict_idempotency_key_field(ngx_sha1_t *sha1,
     ngx_str_t *text);
 static u_char *ngx_http_conflict_idempotency_key_digest(u_char *p,
@@ -259,8 +257,9 @@ ngx_http_conflict_idempotency_key_known(ngx_http_request_t *r, ngx_str_t *user)
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (ngx_http_conflict_idempotency_key_is_credential(&h[i].key)
-                && h[i].value.len)
+            if (h[i].value.len
+                && ngx_http_conflict_header_listed(&h[i].key,
+                                    ngx_http_conflict_idempotency_credentials))
             {
                 return 1;
             }
@@ -268,14 +267,6 @@ ngx_http_conflict_idempotency_key_known(ngx_http_request_t *r, ngx_str_t *user)
     }
 
     return 0;
-}
-
-
-static ngx_uint_t
-ngx_http_conflict_idempotency_key_is_credential(ngx_str_t *name)
-{
-    return ngx_http_conflict_header_listed(name,
-                                    ngx_http_conflict_idempotency_credentials);
 }
 
 

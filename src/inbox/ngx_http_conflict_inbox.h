@@ -10,6 +10,7 @@
 #define _NGX_HTTP_CONFLICT_INBOX_H_INCLUDED_
 
 
+#include "answer/ngx_http_conflict_endpoint.h"
 #include "hold/ngx_http_conflict_hold.h"
 
 
@@ -75,9 +76,9 @@ ngx_uint_t ngx_http_conflict_inbox_endpoint_own(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_hold_item_t *item);
 
 /* The endpoint responds with an error. */
-ngx_http_conflict_state_e ngx_http_conflict_inbox_endpoint_error(
-    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e answer,
-    const char *reason);
+#define ngx_http_conflict_inbox_endpoint_error(ctx, answer, reason)           \
+    ngx_http_conflict_endpoint_error(ctx,                                     \
+                     NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND, answer, reason)
 
 /* The store has not answered. */
 ngx_http_conflict_state_e ngx_http_conflict_inbox_endpoint_failed(

@@ -571,21 +571,8 @@ ngx_http_conflict_inbox_endpoint_failed(ngx_http_conflict_ctx_t *ctx)
                                     1);
     }
 
-    return ngx_http_conflict_inbox_endpoint_error(ctx,
-                       (op->out.error == NGX_HTTP_CONFLICT_STORE_GENERATION)
-                       ? NGX_HTTP_CONFLICT_ANSWER_GENERATION
-                       : NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE, NULL);
-}
-
-
-ngx_http_conflict_state_e
-ngx_http_conflict_inbox_endpoint_error(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_answer_e answer, const char *reason)
-{
-    ctx->flow.answer = answer;
-    ctx->flow.reason = reason;
-
-    return NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND;
+    return ngx_http_conflict_endpoint_failed(ctx,
+                                       NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND);
 }
 
 

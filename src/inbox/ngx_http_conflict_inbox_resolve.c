@@ -38,7 +38,6 @@ static const ngx_str_t  ngx_http_conflict_inbox_headers[] = {
 ngx_http_conflict_state_e
 ngx_http_conflict_inbox_resolve(ngx_http_conflict_ctx_t *ctx)
 {
-    void                       *own;
     ngx_str_t                  *text, method;
     ngx_http_request_t         *r;
     ngx_http_core_srv_conf_t   *cscf;
@@ -80,9 +79,8 @@ ngx_http_conflict_inbox_resolve(ngx_http_conflict_ctx_t *ctx)
 
     /* as in an internal redirect; "internal" locations stay inaccessible */
 
-    own = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
     ngx_memzero(r->ctx, sizeof(void *) * ngx_http_max_module);
-    ngx_http_set_ctx(r, own, ngx_http_conflict_module);
+    ngx_http_set_ctx(r, ctx, ngx_http_conflict_module);
 
     ngx_memzero(r->variables, cmcf->variables.nelts
                               * sizeof(ngx_http_variable_value_t));

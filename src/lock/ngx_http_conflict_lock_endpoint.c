@@ -26,10 +26,6 @@ static ngx_http_conflict_state_e ngx_http_conflict_lock_endpoint_failed(
     ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_lock_endpoint_result(
     ngx_http_conflict_ctx_t *ctx);
-static void ngx_http_conflict_lock_endpoint_waits(
-    ngx_http_conflict_ctx_t *ctx);
-static void ngx_http_conflict_lock_endpoint_released(
-    ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_lock_endpoint_unguarded(
     ngx_http_conflict_ctx_t *ctx);
 
@@ -318,9 +314,8 @@ ngx_http_conflict_lock_endpoint_failed(ngx_http_conflict_ctx_t *ctx)
                       "enlarge its zone", &op->store->name);
     }
 
-    ngx_http_conflict_endpoint_failed(ctx);
-
-    return NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND;
+    return ngx_http_conflict_endpoint_failed(ctx,
+                                        NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND);
 }
 
 
@@ -355,15 +350,20 @@ ngx_http_conflict_lock_endpoint_result(ngx_http_conflict_ctx_t *ctx)
         }
 
         if (op->lock.verb == NGX_HTTP_CONFLICT_LOCK_ACQUIRE) {
-            ngx_http_conflict_lock_endpoint_waits(ctx);
+            /* the caller has left a note */
+            ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_LOCKED;
+
+            ngx_http_conflict_feed_event_lock_asked(op);
         }
 
         return;
 
-    case NGX_HTTP_CONFLICT_LOCK_RELEASED:
     case NGX_HTTP_CONFLICT_LOCK_FORCED:
+        ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_LOCK_FORCED;
+        return;
+
+    case NGX_HTTP_CONFLICT_LOCK_RELEASED:
     case NGX_HTTP_CONFLICT_LOCK_HANDED:
-        ngx_http_conflict_lock_endpoint_released(ctx);
         return;
 
     case NGX_HTTP_CONFLICT_LOCK_TOO_MANY:
@@ -380,27 +380,5 @@ ngx_http_conflict_lock_endpoint_result(ngx_http_conflict_ctx_t *ctx)
 
     if (op->lock.verb == NGX_HTTP_CONFLICT_LOCK_ACQUIRE) {
         op->lock.remaining = op->lock.idle;
-    }
-}
-
-
-/* another client holds the lock, and the caller has left a note */
-
-static void
-ngx_http_conflict_lock_endpoint_waits(ngx_http_conflict_ctx_t *ctx)
-{
-    ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_LOCKED;
-
-    ngx_http_conflict_feed_event_lock_asked(ctx->op);
-}
-
-
-/* the lock is free, or reserved for the first that waits */
-
-static void
-ngx_http_conflict_lock_endpoint_released(ngx_http_conflict_ctx_t *ctx)
-{
-    if (ctx->op->lock.result == NGX_HTTP_CONFLICT_LOCK_FORCED) {
-        ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_LOCK_FORCED;
     }
 }

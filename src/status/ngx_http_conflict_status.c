@@ -161,6 +161,9 @@ ngx_http_conflict_status_handler(ngx_http_request_t *r)
             || status->query.badge)
         && ngx_http_conflict_status_snapshots(status) != NGX_OK)
     {
+        /* lest the answers to the others end the request once more */
+        ngx_http_conflict_status_cleanup(status);
+
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

@@ -21,8 +21,6 @@ static ngx_int_t ngx_http_conflict_versions_endpoint_version(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_versions_endpoint_target(
     ngx_http_conflict_ctx_t *ctx);
-static ngx_http_conflict_state_e ngx_http_conflict_versions_endpoint_failed(
-    ngx_http_conflict_ctx_t *ctx);
 
 
 ngx_http_conflict_state_e
@@ -216,7 +214,8 @@ ngx_http_conflict_versions_endpoint_peeked(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_AGAIN;
 
     default: /* NGX_ERROR */
-        return ngx_http_conflict_versions_endpoint_failed(ctx);
+        return ngx_http_conflict_endpoint_failed(ctx,
+                                    NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND);
     }
 
     op = ctx->op;
@@ -250,7 +249,8 @@ ngx_http_conflict_versions_endpoint_called(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_AGAIN;
 
     default: /* NGX_ERROR */
-        return ngx_http_conflict_versions_endpoint_failed(ctx);
+        return ngx_http_conflict_endpoint_failed(ctx,
+                                    NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND);
     }
 
     if (ctx->op->in.pre.base && !ctx->op->out.base_held) {
@@ -260,15 +260,6 @@ ngx_http_conflict_versions_endpoint_called(ngx_http_conflict_ctx_t *ctx)
                                    NGX_HTTP_CONFLICT_ANSWER_NO_VERSION,
                                    NULL);
     }
-
-    return NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND;
-}
-
-
-static ngx_http_conflict_state_e
-ngx_http_conflict_versions_endpoint_failed(ngx_http_conflict_ctx_t *ctx)
-{
-    ngx_http_conflict_endpoint_failed(ctx);
 
     return NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND;
 }

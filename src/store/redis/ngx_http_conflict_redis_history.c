@@ -14,6 +14,9 @@
 static ngx_uint_t ngx_http_conflict_redis_history_flags(
     ngx_http_conflict_op_t *op, ngx_http_conflict_record_t *record,
     ngx_msec_t *life);
+static ngx_int_t ngx_http_conflict_redis_history_ask(
+    ngx_http_conflict_op_t *op, const char *verb,
+    ngx_http_conflict_redis_decode_pt decode);
 
 
 ngx_int_t
@@ -147,6 +150,23 @@ ngx_http_conflict_redis_history_flags(ngx_http_conflict_op_t *op,
 ngx_int_t
 ngx_http_conflict_redis_history_recall(ngx_http_conflict_op_t *op)
 {
+    return ngx_http_conflict_redis_history_ask(op, "recall",
+                                       ngx_http_conflict_redis_answer_recall);
+}
+
+
+ngx_int_t
+ngx_http_conflict_redis_history_versions(ngx_http_conflict_op_t *op)
+{
+    return ngx_http_conflict_redis_history_ask(op, "versions",
+                                     ngx_http_conflict_redis_answer_versions);
+}
+
+
+static ngx_int_t
+ngx_http_conflict_redis_history_ask(ngx_http_conflict_op_t *op,
+    const char *verb, ngx_http_conflict_redis_decode_pt decode)
+{
     u_char                          buf[ngx_http_conflict_redis_codec_room(
                                          NGX_HTTP_CONFLICT_REDIS_ARGS)];
     ngx_str_t                       arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
@@ -157,7 +177,7 @@ ngx_http_conflict_redis_history_recall(ngx_http_conflict_op_t *op)
     ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
                                        ngx_http_conflict_redis_codec_token());
     ngx_http_conflict_redis_codec_text(&args,
-                     NGX_HTTP_CONFLICT_REDIS_HISTORY_VERB, "recall");
+                     NGX_HTTP_CONFLICT_REDIS_HISTORY_VERB, verb);
     ngx_http_conflict_redis_codec_version(&args,
                      NGX_HTTP_CONFLICT_REDIS_HISTORY_VERSION, op->in.pre.base);
     ngx_http_conflict_redis_codec_hash(&args,
@@ -175,39 +195,6 @@ ngx_http_conflict_redis_history_recall(ngx_http_conflict_op_t *op)
     args.extra_key = ":h";
 
     return ngx_http_conflict_redis_query_run(op,
-                                       NGX_HTTP_CONFLICT_REDIS_HISTORY,
-                                       &args, 0,
-                                       ngx_http_conflict_redis_answer_recall,
-                                       NULL);
-}
-
-
-ngx_int_t
-ngx_http_conflict_redis_history_versions(ngx_http_conflict_op_t *op)
-{
-    u_char                          buf[ngx_http_conflict_redis_codec_room(
-                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
-    ngx_str_t                       arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
-    ngx_http_conflict_redis_args_t  args;
-
-    ngx_http_conflict_op_forget(op);
-
-    ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
-                                       ngx_http_conflict_redis_codec_token());
-    ngx_http_conflict_redis_codec_text(&args,
-                     NGX_HTTP_CONFLICT_REDIS_HISTORY_VERB, "versions");
-    ngx_http_conflict_redis_codec_version(&args,
-                     NGX_HTTP_CONFLICT_REDIS_HISTORY_VERSION, op->in.pre.base);
-    ngx_http_conflict_redis_codec_hash(&args,
-                     NGX_HTTP_CONFLICT_REDIS_HISTORY_FINGERPRINT, 0);
-    ngx_http_conflict_redis_codec_hash(&args,
-                     NGX_HTTP_CONFLICT_REDIS_HISTORY_RECALL_VIEW, op->in.view);
-
-    args.extra_key = ":h";
-
-    return ngx_http_conflict_redis_query_run(op,
-                                       NGX_HTTP_CONFLICT_REDIS_HISTORY,
-                                       &args, 0,
-                                       ngx_http_conflict_redis_answer_versions,
-                                       NULL);
+                                             NGX_HTTP_CONFLICT_REDIS_HISTORY,
+                                             &args, 0, decode, NULL);
 }

@@ -32,8 +32,6 @@ typedef struct {
 } ngx_http_conflict_step_t;
 
 
-static ngx_http_conflict_kind_e ngx_http_conflict_handler_kind(
-    ngx_http_request_t *r, ngx_http_conflict_loc_conf_t *nlcf);
 static ngx_http_conflict_ctx_t *ngx_http_conflict_handler_create_ctx(
     ngx_http_request_t *r, ngx_http_conflict_loc_conf_t *nlcf,
     ngx_http_conflict_kind_e kind, ngx_http_conflict_ctx_t *previous);
@@ -307,7 +305,7 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
 
     if (ctx == NULL) {
         nlcf = ngx_http_get_module_loc_conf(r, ngx_http_conflict_module);
-        kind = ngx_http_conflict_handler_kind(r, nlcf);
+        kind = ngx_http_conflict_method_kind(r, nlcf);
 
         if (kind == NGX_HTTP_CONFLICT_KIND_NONE) {
             return NGX_DECLINED;
@@ -344,27 +342,6 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
     }
 
     return ngx_http_conflict_handler_run(r, ctx);
-}
-
-
-static ngx_http_conflict_kind_e
-ngx_http_conflict_handler_kind(ngx_http_request_t *r,
-    ngx_http_conflict_loc_conf_t *nlcf)
-{
-    if (nlcf->lock || nlcf->inbox) {
-        return (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
-               ? NGX_HTTP_CONFLICT_KIND_READ : NGX_HTTP_CONFLICT_KIND_WRITE;
-    }
-
-    if (nlcf->versions || nlcf->events) {
-        return NGX_HTTP_CONFLICT_KIND_READ;
-    }
-
-    if (nlcf->policy == NGX_HTTP_CONFLICT_OFF) {
-        return NGX_HTTP_CONFLICT_KIND_NONE;
-    }
-
-    return ngx_http_conflict_method(r, nlcf);
 }
 
 
@@ -453,7 +430,7 @@ ngx_http_conflict_handler_resolve(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t  *nlcf;
 
     nlcf = ngx_http_get_module_loc_conf(r, ngx_http_conflict_module);
-    kind = ngx_http_conflict_handler_kind(r, nlcf);
+    kind = ngx_http_conflict_method_kind(r, nlcf);
 
     if (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) {
         /* the page of an error before this phase */

@@ -362,6 +362,13 @@ ngx_http_conflict_module_init(ngx_conf_t *cf)
 
     *h = ngx_http_conflict_handler;
 
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_conflict_denied_handler;
+
     nmcf->wake = ngx_http_conflict_wake_add(cf, &ngx_http_conflict_module);
     if (nmcf->wake == NULL) {
         return NGX_ERROR;

@@ -11,6 +11,8 @@ use Test::Nginx::Socket 'no_plan';
 Conflict::install('Test::Nginx::Socket');
 
 sub ann { ('X-User: ann', 'X-Client: laptop', 'Authorization: Bearer reader') }
+sub doc { upstream("/_doc?path=$_[0]") }
+
 sub eve { ('X-User: eve', 'X-Client: phone') }
 
 run_tests();
@@ -138,6 +140,118 @@ for my $r (http('GET', '/plain/1/lock', headers => [eve()]),
     like($r->{status}, qr/^40[13]$/, 'refused');
     unlike($r->{raw}, qr/ann|laptop|$v|ETag|changed_at/, 'and told nothing');
 }
+
+
+=== a page for who is denied, from a location that is guarded as well
+--- http_config
+    limit_req_zone $http_x_limit zone=limit:1m rate=1r/m;
+    server {
+        listen 127.0.0.1:$TEST_NGINX_PORT2;
+        location / {
+            return 200 '{"login":"please"}';
+        }
+    }
+--- config
+    conflict version hold=1h;
+    conflict_user $http_x_user;
+    conflict_idempotency on;
+    location / {
+        proxy_pass http://api;
+    }
+    location /own/ {
+        auth_request /check;
+        error_page 401 403 = @login;
+        proxy_pass http://api;
+    }
+    location /deny/ {
+        deny all;
+        error_page 403 = @login;
+        proxy_pass http://api/own/;
+    }
+    location /limit/ {
+        limit_req zone=limit;
+        error_page 503 = @login;
+        proxy_pass http://api/own/;
+    }
+    location = /check {
+        internal;
+        conflict off;
+        proxy_pass_request_body off;
+        proxy_set_header Content-Length "";
+        proxy_set_header X-Up-Read "";
+        proxy_pass http://api/auth/1;
+    }
+    location @login {
+        proxy_pass http://127.0.0.1:$TEST_NGINX_PORT2;
+    }
+    location = /inbox { conflict_inbox; }
+--- allow: (access forbidden by rule|limiting requests)
+--- steps
+set_doc('/auth/1', { n => 1 });
+
+sub key { "Idempotency-Key: 8e03978e-40d5-43e8-bc93-$_[0]94a57f9324" }
+
+for my $path ('/own/1', '/limit/1') {
+    set_doc('/own/1', { n => 1 });
+
+    my $v = version(GET($path, ann()));
+    ok($v, "$path: who may see it is told the version");
+
+    my @eve = (eve(), 'X-Limit: eve');
+    GET($path, @eve) if $path =~ /limit/;
+
+    my %answers = (
+        GET    => GET($path, @eve),
+        HEAD   => HEAD($path, @eve),
+        PUT    => PUT($path, { n => 2 }, @eve),
+        base   => PUT($path, { n => 2, base_version => $v }, @eve),
+        DELETE => DELETE($path, @eve),
+        key    => http('POST', $path, headers => [@eve, key(1)], body => {}),
+    );
+
+    for my $name (sort keys %answers) {
+        is($answers{$name}{status}, 200, "$name: the page");
+        unlike($answers{$name}{raw}, qr/version=|ETag/, 'has no version');
+        like($answers{$name}{body}, qr/please/, 'it is the page')
+            unless $name eq 'HEAD';
+    }
+
+    # nothing of this was done, as far as nginx can know
+
+    my $r = PUT($path, { n => 3, base_version => 7 }, ann());
+    is($r->{status}, 409, 'a stale write');
+    is(json($r)->{server_version}{n}, 1, 'finds it as it was');
+    isnt(header($r, 'ETag'), undef, 'and not deleted');
+
+    $v = version(GET($path, ann()));
+    $r = PUT($path, { n => 3, base_version => $v }, ann());
+    like($r->{status}, qr/^20/, 'a write on the version of a read');
+
+    $r = http('POST', $path, headers => [@eve, key(1)], body => {});
+    is(header($r, 'Idempotent-Replayed'), undef,
+       'the page is not the response to a key');
+}
+
+is(GET('/deny/1')->{status}, 200, 'a rule without a service');
+is(header(GET('/deny/1'), 'Conflict'), undef, 'is the same');
+
+# a held body is written only where its author may write
+
+my $v = version(GET('/own/1', ann()));
+PUT('/own/1', { n => 4, base_version => $v }, ann());
+is(PUT('/own/1', { n => 5, base_version => $v }, ann())->{status}, 409,
+   'a body is held');
+
+my @items = @{ json(GET('/inbox', ann()))->{items} };
+my ($item) = map { $_->{id} } grep { $_->{base_version} eq $v } @items;
+ok($item, 'which the inbox has');
+
+my @late = ('X-User: ann', 'X-Client: laptop');
+my $r = http('POST', "/inbox?id=$item&take=mine",
+             headers => [@late, 'If-Match: *']);
+is(scalar(@{ json(GET('/inbox', ann()))->{items} }), scalar @items,
+   'the page has not resolved it');
+is(JSON::PP->new->decode(doc('/own/1'))->{n}, 4, 'and it was not written');
 
 
 === a page with 200 is not the resource, and what was refused has no version

@@ -260,9 +260,9 @@ my $r = alike('GET', '/410');
 
 is($r->{status}, 302, 'a page elsewhere');
 is(header($r, 'Location'), 'http://elsewhere/gone', 'where');
-is(alike('GET', '/denied')->{body}, "not for you\n",
+is(alike('GET', '/denied', mark => 0)->{body}, "not for you\n",
    'for those whom nginx refuses');
-is(alike('POST', '/denied', mark => 1)->{body}, "not for you\n", 'by POST');
+is(alike('POST', '/denied')->{body}, "not for you\n", 'by POST');
 is(alike('GET', '/recursive/a')->{body}, 'the third', 'one after the other');
 
 

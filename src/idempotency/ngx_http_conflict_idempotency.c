@@ -63,7 +63,8 @@ ngx_http_conflict_idempotency_create(ngx_http_request_t *r,
 
     if (ngx_http_conflict_conf_endpoint(ctx->conf)
         || ctx->kind == NGX_HTTP_CONFLICT_KIND_READ
-        || ctx->conf->idempotency == NGX_HTTP_CONFLICT_IDEMPOTENCY_OFF)
+        || ctx->conf->idempotency == NGX_HTTP_CONFLICT_IDEMPOTENCY_OFF
+        || ngx_http_conflict_denied(r))
     {
         return NGX_OK;
     }

@@ -44,6 +44,42 @@ static const ngx_str_t  ngx_http_conflict_method_other[] = {
 
 
 ngx_http_conflict_kind_e
+ngx_http_conflict_method_kind(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf)
+{
+    ngx_uint_t                denied;
+    ngx_http_conflict_kind_e  kind;
+
+    denied = ngx_http_conflict_denied(r);
+
+    if (nlcf->lock || nlcf->inbox) {
+        return (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
+               ? NGX_HTTP_CONFLICT_KIND_READ : NGX_HTTP_CONFLICT_KIND_WRITE;
+    }
+
+    if (nlcf->versions || nlcf->events) {
+        return NGX_HTTP_CONFLICT_KIND_READ;
+    }
+
+    if (nlcf->policy == NGX_HTTP_CONFLICT_OFF) {
+        return NGX_HTTP_CONFLICT_KIND_NONE;
+    }
+
+    kind = ngx_http_conflict_method(r, nlcf);
+
+    if (!denied) {
+        return kind;
+    }
+
+    /* what sends the page may be the API all the same */
+
+    return (kind == NGX_HTTP_CONFLICT_KIND_WRITE
+            || kind == NGX_HTTP_CONFLICT_KIND_UNCHECKED)
+           ? NGX_HTTP_CONFLICT_KIND_UNCHECKED : NGX_HTTP_CONFLICT_KIND_NONE;
+}
+
+
+ngx_http_conflict_kind_e
 ngx_http_conflict_method(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf)
 {

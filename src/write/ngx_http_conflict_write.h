@@ -219,7 +219,21 @@ ngx_int_t ngx_http_conflict_mergeable(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 
-/* What the module does with a request, by its method and fields. */
+/* A handler of the PREACCESS phase, for the next function. */
+ngx_int_t ngx_http_conflict_denied_handler(ngx_http_request_t *r);
+
+/*
+ * 1 if the request was denied in a guarded location before the PRECONTENT
+ * phase, and is led on to a page.  Called in that phase.
+ */
+ngx_uint_t ngx_http_conflict_denied(ngx_http_request_t *r);
+
+
+/* What the module does with a request that has come to a location. */
+ngx_http_conflict_kind_e ngx_http_conflict_method_kind(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf);
+
+/* The same, by its method and fields. */
 ngx_http_conflict_kind_e ngx_http_conflict_method(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf);
 

@@ -591,3 +591,73 @@ is(PUT('/auth/1', { base_version => 9007199254740991 })->{status}, 401,
    'of one who may not even read');
 is(PUT('/auth/1', { n => 2, base_version => $v }, $reader)->{status}, 204,
    'the owner writes on');
+
+
+=== early hints before the response
+--- config
+    location / {
+        conflict version;
+        proxy_http_version 1.1;
+        proxy_pass http://api;
+    }
+    location /plain/page/ {
+        conflict version;
+        proxy_http_version 1.1;
+        proxy_intercept_errors on;
+        error_page 401 =200 @login;
+        proxy_pass http://api;
+    }
+    location @login {
+        proxy_set_header X-Up-Read "";
+        proxy_pass http://api;
+    }
+--- steps
+SKIP: {
+    skip 'this nginx does not know them', 14
+        unless `$ENV{TEST_NGINX_BINARY} -v 2>&1` =~ m!/1\.(\d+)! && $1 >= 29;
+
+    set_doc('/plain/1', { n => 0 });
+
+    my $r = GET('/plain/1', 'X-Up-Read: hints apply');
+    my $v = version($r);
+    ok($v, 'a read has a version');
+    is(header($r, 'ETag'), "\"$v\"", 'and its tag');
+
+    $r = PUT('/plain/1', { n => 1, base_version => $v },
+             'X-Up-Write: hints apply');
+    is($r->{status}, 204, 'a write is done');
+    cmp_ok(version($r), '>', $v, 'and says its version');
+
+    $r = PUT('/plain/1', { n => 2, base_version => $v },
+             'X-Up-Read: hints apply');
+    is($r->{status}, 409, 'the version before is stale');
+    is(json($r)->{server_version}{n}, 1, 'with the latest body');
+
+    $v = version($r);
+    is(PUT('/plain/1', { n => 2, base_version => $v },
+           'X-Up-Write: hints status=422')->{status}, 422,
+       'another one is refused');
+    is(PUT('/plain/1', { n => 3, base_version => $v },
+           'X-Up-Write: hints apply status=500')->{status}, 500,
+       'of which the version is as before, or this would be 409');
+
+    $r = PUT('/plain/1', { n => 4, base_version => $v },
+             'X-Up-Read: hints apply');
+    is($r->{status}, 409, 'a GET tells what became of that');
+    is(json($r)->{server_version}{n}, 3, 'it was done');
+
+    $v = version($r);
+    is(PUT('/plain/1', { n => 5, base_version => $v },
+           'X-Up-Write: hints close')->{status}, 502, 'nothing follows');
+    is(json(PUT('/plain/1', { n => 6, base_version => $v }))->{error},
+       'outcome_unknown', 'which is no outcome');
+
+    # a page in place of the resource
+
+    set_doc('/plain/page/1', { n => 0 });
+
+    for my $hints ('', 'hints ') {
+        $r = GET('/plain/page/1', "X-Up-Read: ${hints}status=401");
+        is(header($r, 'Conflict'), 'passed', "${hints}a page has no version");
+    }
+}

@@ -47,6 +47,13 @@ ngx_http_conflict_upstream_attempts(ngx_http_request_t *r, ngx_uint_t first,
         }
 
         *status = state[i].status;
+
+        if (*status == NGX_HTTP_CONFLICT_EARLY_HINTS
+            && r->upstream && r->upstream->state == &state[i])
+        {
+            /* nginx keeps the first status; this is the last one, or 0 */
+            *status = r->upstream->headers_in.status_n;
+        }
     }
 
     return NGX_OK;

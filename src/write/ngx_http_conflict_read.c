@@ -223,8 +223,14 @@ ngx_http_conflict_read_denied(ngx_http_request_t *r,
 
     for (i = ctx->pass.first_attempt; i + 1 < r->upstream_states->nelts; i++) {
 
-        if (state[i + 1].peer == NULL
-            && ngx_http_conflict_latest_response_denied(state[i].status))
+        if (state[i + 1].peer != NULL) {
+            continue;
+        }
+
+        /* what has followed early hints is not known any more */
+
+        if (ngx_http_conflict_latest_response_denied(state[i].status)
+            || state[i].status == NGX_HTTP_CONFLICT_EARLY_HINTS)
         {
             return 1;
         }

@@ -2180,3 +2180,14 @@ invalid parameter "off"
 --- must_die
 --- error_log
 "conflict_partial" directive is duplicate
+
+
+=== a date as a version
+--- config
+    location /x/ {
+        conflict version;
+        conflict_version header:Last-Modified;
+        proxy_pass http://api;
+    }
+--- error_log
+"conflict_version header:last-modified" in location "/x/" is unsafe, two writes of one second have the same date

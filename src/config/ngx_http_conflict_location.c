@@ -21,6 +21,8 @@ static ngx_int_t ngx_http_conflict_location_start(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 static ngx_int_t ngx_http_conflict_location_identity(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf);
+static void ngx_http_conflict_location_check_version(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf);
 static ngx_int_t ngx_http_conflict_location_check_base(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 static ngx_int_t ngx_http_conflict_location_check_header(ngx_conf_t *cf,
@@ -345,6 +347,29 @@ ngx_http_conflict_location_identity(ngx_conf_t *cf,
 }
 
 
+static void
+ngx_http_conflict_location_check_version(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf)
+{
+    ngx_str_t  *name;
+
+    static ngx_str_t  date = ngx_string("last-modified");
+
+    name = &conf->version->name;
+
+    if (conf->version->place == NGX_HTTP_CONFLICT_HEADER
+        && name->len == date.len
+        && ngx_strncasecmp(name->data, date.data, date.len) == 0)
+    {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"conflict_version header:%V\" in location "
+                           "\"%V\" is unsafe, two writes of one second have "
+                           "the same date, and the second overwrites the "
+                           "first", name, &conf->name);
+    }
+}
+
+
 /* refuses headers that never arrive, or are a precondition anyway */
 
 static ngx_int_t
@@ -522,6 +547,7 @@ ngx_http_conflict_location_find_store(ngx_conf_t *cf,
 
     if (conf->version->place != NGX_HTTP_CONFLICT_DEFAULT) {
         conf->store->owned = 1;
+        ngx_http_conflict_location_check_version(cf, conf);
     }
 
     conf->store->lease = ngx_max(conf->store->lease, conf->lease);

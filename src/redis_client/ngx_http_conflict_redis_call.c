@@ -316,6 +316,10 @@ ngx_http_conflict_redis_call_write(ngx_http_conflict_redis_connection_t *conn,
     ngx_queue_insert_tail(&conn->sent, &call->queue);
     ngx_http_conflict_redis_connection_watch(conn, call->deadline);
 
+    if (client->sentinel) {
+        ngx_http_conflict_redis_sentinel_check(conn);
+    }
+
     return NGX_OK;
 }
 
@@ -508,7 +512,6 @@ ngx_http_conflict_redis_call_wait_reply(redisAsyncContext *ac, void *data,
         ngx_queue_remove(&call->queue);
         conn->failures++;
         ngx_http_conflict_redis_log_error(conn, lagging.data, lagging.len);
-        ngx_http_conflict_redis_sentinel_doubt(conn);
         ngx_http_conflict_redis_queue_fail(call, (char *) lagging.data);
     }
 
@@ -603,10 +606,6 @@ ngx_http_conflict_redis_call_error(ngx_http_conflict_redis_call_t *call,
     ngx_http_conflict_redis_connection_t  *conn, *other;
 
     conn = call->conn;
-
-    if (ngx_http_conflict_redis_call_has_code(answer, "NOREPLICAS")) {
-        ngx_http_conflict_redis_sentinel_doubt(conn);
-    }
 
     if (call->withdrawn) {
         ngx_http_conflict_redis_queue_fail(call, NULL);

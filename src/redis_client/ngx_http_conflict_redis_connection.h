@@ -189,8 +189,7 @@ struct ngx_http_conflict_redis_s {
     ngx_http_conflict_redis_connection_t  *sentinel;
     ngx_uint_t                             next;      /* address to query */
     ngx_uint_t                             sentinel_answered;
-    ngx_msec_t                             doubted;   /* last question about
-                                                         a master in doubt */
+    ngx_msec_t                             sentinel_asked;   /* last time */
 
     /* a cluster */
 
@@ -373,10 +372,10 @@ void ngx_http_conflict_redis_sentinel_connect(
     ngx_http_conflict_redis_connection_t *conn);
 
 /*
- * The server has too few replicas: if the sentinels name another master, the
- * connection is closed, and made to that one.
+ * While the master is connected: asks once a second whether it still is the
+ * master.  If it is not, the connection is closed, and made to the other one.
  */
-void ngx_http_conflict_redis_sentinel_doubt(
+void ngx_http_conflict_redis_sentinel_check(
     ngx_http_conflict_redis_connection_t *conn);
 
 /* handlers->on_connected and on_down of client->sentinel. */

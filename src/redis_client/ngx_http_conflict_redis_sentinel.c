@@ -3,15 +3,16 @@
  * Copyright (C) the ngx_http_conflict_module authors
  *
  * The address of the master: before each connection one of the sentinels is
- * asked for it, and the next one if that fails.  They are asked as well if a
- * master has lost its replicas: it may be one that has a successor.
+ * asked for it, and the next one if that fails.  While there are calls one is
+ * asked again each second: a master that was replaced goes on for eight seconds
+ * or more, until the sentinels tell it, and other hosts may know its successor.
  */
 
 
 #include "redis_client/ngx_http_conflict_redis_connection.h"
 
 
-#define NGX_HTTP_CONFLICT_REDIS_DOUBT  1000   /* msec */
+#define NGX_HTTP_CONFLICT_REDIS_MASTER  1000   /* msec */
 
 
 static void ngx_http_conflict_redis_sentinel_reply(redisAsyncContext *ac,
@@ -37,6 +38,8 @@ ngx_http_conflict_redis_sentinel_connect(
         return;
     }
 
+    client->sentinel_asked = ngx_current_msec;
+
     /* it may not be closed yet after its last answer */
     ngx_http_conflict_redis_connection_drop(client->sentinel);
 
@@ -51,22 +54,18 @@ ngx_http_conflict_redis_sentinel_connect(
 
 
 void
-ngx_http_conflict_redis_sentinel_doubt(
+ngx_http_conflict_redis_sentinel_check(
     ngx_http_conflict_redis_connection_t *conn)
 {
     ngx_http_conflict_redis_t  *client;
 
     client = conn->client;
 
-    if (client->sentinel == NULL
-        || ngx_current_msec - client->doubted < NGX_HTTP_CONFLICT_REDIS_DOUBT)
+    if (ngx_current_msec - client->sentinel_asked
+        >= NGX_HTTP_CONFLICT_REDIS_MASTER)
     {
-        return;
+        ngx_http_conflict_redis_sentinel_connect(conn);
     }
-
-    client->doubted = ngx_current_msec;
-
-    ngx_http_conflict_redis_sentinel_connect(conn);
 }
 
 
@@ -168,6 +167,11 @@ ngx_http_conflict_redis_sentinel_down(
 
     client = conn->client;
 
+    if (conn->timer.timer_set) {
+        /* a worker that exits would wait for it */
+        ngx_del_timer(&conn->timer);
+    }
+
     if (client->sentinel_answered) {
         /* closed by the client after its answer */
         client->sentinel_answered = 0;
@@ -177,7 +181,7 @@ ngx_http_conflict_redis_sentinel_down(
     client->next++;
 
     if (client->conn->ac) {
-        /* it was only in doubt */
+        /* the master is connected all the same */
         return;
     }
 

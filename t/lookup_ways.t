@@ -6,6 +6,7 @@
 BEGIN { push @INC, 't/lib' }
 use Conflict;
 use Conflict::Inbox;
+use Conflict::Lookup;
 use Conflict::Many;
 use Conflict::Status;
 use Test::Nginx::Socket 'no_plan';
@@ -40,40 +41,14 @@ add_block_preprocessor(sub {
 END
 });
 
-# a write whose second GET is held by the upstream, under a lease; see
-# t/lookup.t.  The latest version is 3.
+# the latest version is 3
 
-sub looking_up {
+sub in_lookup {
     my ($path, $body, @headers) = @_;
 
-    my @unknown = 'X-Up-Write: apply status=500';
-
     set_doc($path, { n => 0 });
-    PUT($path, { n => 1 }, @unknown);
 
-    my $write = start('PUT', $path, body => $body,
-                      headers => ['X-Up-Read: hold apply', 'X-Id: write',
-                                  @headers]);
-    gets($path, 1);
-
-    PUT($path, { n => 2 }, @unknown);
-    release();
-
-    gets($path, 2);
-
-    return $write;
-}
-
-# those of the write
-
-sub gets {
-    my ($path, $n) = @_;
-
-    until_true {
-        $n == grep { my %h = map { @$_ } @{ $_->{headers} };
-                     $_->{method} eq 'GET' && $_->{target} eq $path
-                     && ($h{'x-id'} // '') eq 'write' } seen();
-    };
+    return looking_up('PUT', $path, body => $body, headers => \@headers);
 }
 
 sub in_flight { status()->{writes_in_flight} }
@@ -98,7 +73,7 @@ __DATA__
 --- more
     location = /inbox { conflict_inbox; conflict_user $http_x_user; }
 --- steps
-my $write = looking_up('/own/1', { n => 'mine', base_version => 2 }, ann());
+my $write = in_lookup('/own/1', { n => 'mine', base_version => 2 }, ann());
 release();
 
 my $r = finish($write);
@@ -114,7 +89,7 @@ is_open('/own/1');
 
 === a lock that is acquired meanwhile
 --- steps
-my $write = looking_up('/own/1', { n => 'mine', base_version => 3 },
+my $write = in_lookup('/own/1', { n => 'mine', base_version => 3 },
                        'X-User: ann');
 
 is(http('POST', '/own/1/lock', headers => ['X-User: bob'])->{status}, 200,
@@ -128,7 +103,7 @@ is(json($r)->{lock}{user}, 'bob', 'by whom');
 is(in_flight(), 0, 'nothing is in flight');
 is(PUT('/own/1', { n => 9 }, 'X-User: bob')->{status}, 200,
    'who may write at once');
-is(written(), '1 2 9', 'it was not sent');
+is(written(), 'first second 9', 'it was not sent');
 
 
 === an Idempotency-Key
@@ -136,7 +111,7 @@ is(written(), '1 2 9', 'it was not sent');
 --- steps
 my @write = ('/own/1', { n => 'mine', base_version => 3 }, 'X-User: ann',
              'Idempotency-Key: "3e6e5f3d-a"');
-my $write = looking_up(@write);
+my $write = in_lookup(@write);
 
 is(json(PUT(@write))->{error}, 'request_in_progress', 'it is in progress');
 release();
@@ -146,14 +121,14 @@ is($r->{status}, 200, 'it is done');
 
 my $again = PUT(@write);
 is($again->{body}, $r->{body}, 'and its response is replayed');
-is(written(), '1 2 mine', 'once');
+is(written(), 'first second mine', 'once');
 is_open('/own/1');
 
 # a base that is stale
 
 @write = ('/own/2', { n => 'mine', base_version => 2 }, 'X-User: ann',
           'Idempotency-Key: "3e6e5f3d-b"');
-$write = looking_up(@write);
+$write = in_lookup(@write);
 release();
 is(finish($write)->{status}, 409, 'a stale base');
 is(PUT(@write)->{status}, 409, 'which the key does not keep');
@@ -197,7 +172,7 @@ is_open('/own/1');
 --- steps
 for my $how ('closes', 'resets') {
     my $path = "/own/$how";
-    my $write = looking_up($path, { n => 'mine', base_version => 3 });
+    my $write = in_lookup($path, { n => 'mine', base_version => 3 });
 
     is(in_flight(), 1, "$how - its lookup is in flight");
 
@@ -209,7 +184,7 @@ for my $how ('closes', 'resets') {
 }
 
 release();
-is(written(), '1 2 9 1 2 9', 'neither was sent');
+is(written(), 'first second 9 first second 9', 'neither was sent');
 
 
 === a worker that is killed
@@ -217,7 +192,7 @@ is(written(), '1 2 9 1 2 9', 'neither was sent');
 --- quarantine: 1s
 --- allow: signal 9
 --- steps
-my $write = looking_up('/own/1', { n => 'mine', base_version => 3 });
+my $write = in_lookup('/own/1', { n => 'mine', base_version => 3 });
 
 kill 'KILL', workers_of(master_pid());
 is(finish($write)->{status}, 0, 'no response');
@@ -229,12 +204,12 @@ until_true {
     && (json($r)->{error} // '') ne 'write_in_progress';
 };
 is($r->{status}, 200, 'the resource opens again, under the version it had');
-is(written(), '1 2 next', 'the other one was not sent');
+is(written(), 'first second next', 'the other one was not sent');
 
 
 === a reload
 --- steps
-my $write = looking_up('/own/1', { n => 'mine', base_version => 3 });
+my $write = in_lookup('/own/1', { n => 'mine', base_version => 3 });
 
 reload();
 
@@ -246,4 +221,4 @@ release();
 is(finish($write)->{status}, 200, 'which passes');
 is(PUT('/own/1', { n => 'next', base_version => 3 })->{status}, 409,
    'then the new ones know its version');
-is(written(), '1 2 mine', 'nothing else was sent');
+is(written(), 'first second mine', 'nothing else was sent');

@@ -20,7 +20,7 @@
 #include "process/ngx_http_conflict_failpoint.h"
 
 
-#define NGX_HTTP_CONFLICT_SHM_LAYOUT  6
+#define NGX_HTTP_CONFLICT_SHM_LAYOUT  7
 #define NGX_HTTP_CONFLICT_SHM_SLOT    128    /* bytes, of an entry */
 
 
@@ -144,7 +144,6 @@ typedef struct {
     uint16_t                         era;       /* free entries of another one
                                                    are not trusted */
     ngx_msec_t                       full_logged;
-    ngx_uint_t                       full;
     ngx_uint_t                       entries;
     ngx_http_conflict_shm_lock_t   **lock_buckets;
     ngx_uint_t                       lock_mask;
@@ -226,6 +225,12 @@ conflict_edit_t ngx_http_conflict_shm_entry_edit(
 /* The later one of that and the edit of a write in flight. */
 conflict_edit_t ngx_http_conflict_shm_entry_edit_last(
     ngx_http_conflict_shm_entry_t *e);
+
+/*
+ * 1 unless that there is no room was logged within the last 10 seconds;
+ * *logged, which is 0 at first, becomes the current time.
+ */
+ngx_uint_t ngx_http_conflict_shm_entry_log(ngx_msec_t *logged);
 
 /* A version, for the entry, that no entry has had. */
 uint64_t ngx_http_conflict_shm_entry_mint(ngx_http_conflict_shctx_t *sh,

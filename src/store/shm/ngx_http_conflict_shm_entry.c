@@ -248,17 +248,7 @@ ngx_http_conflict_shm_entry_new(ngx_http_conflict_op_t *op,
     e = ngx_http_conflict_shm_entry_insert(ngx_http_conflict_shm(op), sh, hash);
 
     if (e == NULL) {
-
-        /* signed: another worker's cached time may be ahead */
-
-        if (!sh->full
-            || (ngx_msec_int_t) (ngx_current_msec - sh->full_logged) >= 10000)
-        {
-            sh->full = 1;
-            sh->full_logged = ngx_current_msec;
-            op->out.log = 1;
-        }
-
+        op->out.log = ngx_http_conflict_shm_entry_log(&sh->full_logged);
         return NULL;
     }
 
@@ -310,6 +300,21 @@ ngx_http_conflict_shm_entry_answer(ngx_http_conflict_op_t *op,
     op->out.wait = (until > ngx_current_msec) ? until - ngx_current_msec : 0;
     op->out.settling = (op->out.state == CONFLICT_QUARANTINED
                         && sh->closed > ngx_current_msec);
+}
+
+
+ngx_uint_t
+ngx_http_conflict_shm_entry_log(ngx_msec_t *logged)
+{
+    /* signed: another worker's cached time may be ahead */
+
+    if (*logged && (ngx_msec_int_t) (ngx_current_msec - *logged) < 10000) {
+        return 0;
+    }
+
+    *logged = ngx_current_msec;
+
+    return 1;
 }
 
 

@@ -322,12 +322,7 @@ ngx_http_conflict_shm_lock_acquire(ngx_http_conflict_op_t *op,
     lock = ngx_http_conflict_shm_lock_alloc(op, sh);
 
     if (lock == NULL) {
-
-        if (ngx_current_msec - sh->locks_logged >= 10000) {
-            sh->locks_logged = ngx_current_msec;
-            op->out.log = 1;
-        }
-
+        op->out.log = ngx_http_conflict_shm_entry_log(&sh->locks_logged);
         return NGX_ERROR;
     }
 

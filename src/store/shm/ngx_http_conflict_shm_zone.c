@@ -144,7 +144,6 @@ ngx_http_conflict_shm_zone_build(ngx_http_conflict_shm_t *shm)
      *     sh->changing = 0;
      *     sh->turn = 0;
      *     sh->era = 0;
-     *     sh->full = 0;
      *     sh->entries = 0;
      *     sh->n_locks = 0;
      *     sh->changes = 0;

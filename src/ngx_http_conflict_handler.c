@@ -278,6 +278,8 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
         return ngx_http_conflict_unseen(r);
     }
 
+    ngx_http_conflict_denied_passed(r);
+
     ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
 
     if (ctx == NULL) {

@@ -163,6 +163,9 @@ for my $r (http('GET', '/plain/1/lock', headers => [eve()]),
         error_page 401 403 = @login;
         proxy_pass http://api;
     }
+    location /led/ {
+        try_files /none /own$uri;
+    }
     location /deny/ {
         deny all;
         error_page 403 = @login;
@@ -191,8 +194,8 @@ set_doc('/auth/1', { n => 1 });
 
 sub key { "Idempotency-Key: 8e03978e-40d5-43e8-bc93-$_[0]94a57f9324" }
 
-for my $path ('/own/1', '/limit/1') {
-    set_doc('/own/1', { n => 1 });
+for my $path ('/own/1', '/limit/1', '/led/1') {
+    set_doc($path =~ /led/ ? '/own/led/1' : '/own/1', { n => 1 });
 
     my $v = version(GET($path, ann()));
     ok($v, "$path: who may see it is told the version");
@@ -204,8 +207,10 @@ for my $path ('/own/1', '/limit/1') {
         GET    => GET($path, @eve),
         HEAD   => HEAD($path, @eve),
         PUT    => PUT($path, { n => 2 }, @eve),
-        base   => PUT($path, { n => 2, base_version => $v }, @eve),
         DELETE => DELETE($path, @eve),
+        base   => PUT($path, { n => 2, base_version => version(GET($path,
+                                                                   ann())) },
+                      @eve),
         key    => http('POST', $path, headers => [@eve, key(1)], body => {}),
     );
 

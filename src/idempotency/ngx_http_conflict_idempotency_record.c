@@ -72,7 +72,8 @@ ngx_http_conflict_idempotency_record_judge(ngx_http_request_t *r,
                ? what : NGX_HTTP_CONFLICT_IDEMPOTENCY_NOT_KEPT;
     }
 
-    if (sent > 1) {
+    if (sent > 1 || (what && ngx_http_conflict_denied(r))) {
+        /* what sends a page need not be the API */
         return NGX_HTTP_CONFLICT_IDEMPOTENCY_UNKNOWN;
     }
 

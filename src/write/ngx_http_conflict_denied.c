@@ -16,10 +16,15 @@ typedef struct {
 } ngx_http_conflict_denied_t;
 
 
+static ngx_http_conflict_denied_t *ngx_http_conflict_denied_find(
+    ngx_http_request_t *r);
 static void ngx_http_conflict_denied_cleanup(void *data);
 
 
-/* the PREACCESS phase; dynamic modules come last, and so run first */
+/*
+ * The PREACCESS phase; dynamic modules come last, and so run first.  After
+ * try_files or the like the phases in between run again.
+ */
 
 ngx_int_t
 ngx_http_conflict_denied_handler(ngx_http_request_t *r)
@@ -28,9 +33,20 @@ ngx_http_conflict_denied_handler(ngx_http_request_t *r)
     ngx_http_conflict_denied_t    *denied;
     ngx_http_conflict_loc_conf_t  *nlcf;
 
+    if (r != r->main || r->error_page || r->err_status) {
+        return NGX_DECLINED;
+    }
+
+    denied = ngx_http_conflict_denied_find(r);
+
+    if (denied) {
+        denied->passed = 0;
+        return NGX_DECLINED;
+    }
+
     nlcf = ngx_http_get_module_loc_conf(r, ngx_http_conflict_module);
 
-    if (r != r->main || r->internal || nlcf->policy == NGX_HTTP_CONFLICT_OFF
+    if (nlcf->policy == NGX_HTTP_CONFLICT_OFF
         || ngx_http_conflict_conf_endpoint(nlcf))
     {
         return NGX_DECLINED;
@@ -50,28 +66,43 @@ ngx_http_conflict_denied_handler(ngx_http_request_t *r)
 }
 
 
+void
+ngx_http_conflict_denied_passed(ngx_http_request_t *r)
+{
+    ngx_http_conflict_denied_t  *denied;
+
+    denied = ngx_http_conflict_denied_find(r);
+
+    if (denied && !r->error_page && r->err_status == 0) {
+        denied->passed = 1;
+    }
+}
+
+
 ngx_uint_t
 ngx_http_conflict_denied(ngx_http_request_t *r)
 {
-    ngx_http_cleanup_t          *cln;
     ngx_http_conflict_denied_t  *denied;
+
+    denied = ngx_http_conflict_denied_find(r);
+
+    return denied && !denied->passed;
+}
+
+
+static ngx_http_conflict_denied_t *
+ngx_http_conflict_denied_find(ngx_http_request_t *r)
+{
+    ngx_http_cleanup_t  *cln;
 
     for (cln = r->cleanup; cln; cln = cln->next) {
 
-        if (cln->handler != ngx_http_conflict_denied_cleanup) {
-            continue;
+        if (cln->handler == ngx_http_conflict_denied_cleanup) {
+            return cln->data;
         }
-
-        denied = cln->data;
-
-        if (!r->error_page && r->err_status == 0) {
-            denied->passed = 1;
-        }
-
-        return !denied->passed;
     }
 
-    return 0;
+    return NULL;
 }
 
 

@@ -47,10 +47,7 @@ ngx_http_conflict_kind_e
 ngx_http_conflict_method_kind(ngx_http_request_t *r,
     ngx_http_conflict_loc_conf_t *nlcf)
 {
-    ngx_uint_t                denied;
     ngx_http_conflict_kind_e  kind;
-
-    denied = ngx_http_conflict_denied(r);
 
     if (nlcf->lock || nlcf->inbox) {
         return (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
@@ -67,7 +64,7 @@ ngx_http_conflict_method_kind(ngx_http_request_t *r,
 
     kind = ngx_http_conflict_method(r, nlcf);
 
-    if (!denied) {
+    if (!ngx_http_conflict_denied(r)) {
         return kind;
     }
 

@@ -422,6 +422,11 @@ ngx_http_conflict_outcome_class(ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended,
         class = ngx_http_conflict_outcome_status(*status);
     }
 
+    if (class == NGX_HTTP_CONFLICT_DONE && ngx_http_conflict_denied(r)) {
+        /* by what sends the page, which need not be the API */
+        class = NGX_HTTP_CONFLICT_UNCERTAIN;
+    }
+
     if (*status >= 200 && *status < 300) {
         ctx->lease.applied = 1;
     }

@@ -194,6 +194,10 @@ ngx_http_conflict_read_page(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 
     u = r->upstream;
 
+    if (ngx_http_conflict_denied(r)) {
+        return 1;
+    }
+
     if (u == ctx->pass.upstream) {
         /* of a handler without an upstream */
         return r->err_status != ctx->pass.err_status

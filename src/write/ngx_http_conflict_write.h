@@ -219,12 +219,13 @@ ngx_int_t ngx_http_conflict_mergeable(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
 
-/* A handler of the PREACCESS phase, for the next function. */
+/* In the PREACCESS and the PRECONTENT phase, for the next function. */
 ngx_int_t ngx_http_conflict_denied_handler(ngx_http_request_t *r);
+void ngx_http_conflict_denied_passed(ngx_http_request_t *r);
 
 /*
- * 1 if the request was denied in a guarded location before the PRECONTENT
- * phase, and is led on to a page.  Called in that phase.
+ * 1 if nginx has denied the request between these phases, and has led it on to
+ * a page, from a location that is guarded or to which one has led.
  */
 ngx_uint_t ngx_http_conflict_denied(ngx_http_request_t *r);
 

@@ -8,6 +8,7 @@ use Conflict::Events;
 use Conflict::Lock;
 use Test::Nginx::Socket 'no_plan';
 
+need_debug();
 Conflict::install('Test::Nginx::Socket');
 workers(2);
 master_on();

@@ -6,6 +6,7 @@ BEGIN { push @INC, 't/lib' }
 use Conflict;
 use Test::Nginx::Socket 'no_plan';
 
+need_debug();
 Conflict::install('Test::Nginx::Socket');
 workers(2);
 master_on();

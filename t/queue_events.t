@@ -14,6 +14,7 @@ use Test::Nginx::Socket 'no_plan';
 our $api = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 8)
            || die "listen: $!";
 
+need_debug();
 Conflict::install('Test::Nginx::Socket');
 master_on();
 log_level('debug');

@@ -14,6 +14,7 @@ our $redis = $ENV{TEST_NGINX_REDIS_PORT};
 my $wired = free_port();
 
 wire_start($wired, $redis);
+need_debug();
 Conflict::install('Test::Nginx::Socket');
 workers(1);
 master_on();

@@ -30,7 +30,7 @@ our @EXPORT = (qw(GET PUT PATCH DELETE HEAD http start finish version header
                  conflicts overlapped servroot port error_log log_count
                  master_pid workers_of edit_conf reload store
                  settled patient_put let_in held shown
-                 fcgi_start need node_start server_start),
+                 fcgi_start need need_debug node_start server_start),
                @Conflict::Redis::EXPORT, @Conflict::Util::EXPORT);
 
 our $Top = abs_path(dirname(__FILE__) . '/../..');
@@ -229,11 +229,26 @@ sub need {
     for my $name (@_) {
         next if grep { -e "$_$name" } '', '/usr/bin/', '/usr/sbin/';
 
-        # there may be a plan already
-
-        Test::More->builder->reset;
-        Test::More::plan(skip_all => "$name is not installed");
+        skip_file("$name is not installed");
     }
+}
+
+
+# the same if it reads the debug log, and nginx has none
+
+sub need_debug {
+    skip_file('nginx is built without --with-debug')
+        unless `$ENV{TEST_NGINX_BINARY} -V 2>&1` =~ /--with-debug/;
+}
+
+
+sub skip_file {
+    my ($why) = @_;
+
+    # there may be a plan already
+
+    Test::More->builder->reset;
+    Test::More::plan(skip_all => $why);
 }
 
 

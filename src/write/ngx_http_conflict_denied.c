@@ -30,10 +30,15 @@ ngx_int_t
 ngx_http_conflict_denied_handler(ngx_http_request_t *r)
 {
     ngx_http_cleanup_t            *cln;
+    ngx_http_core_loc_conf_t      *clcf;
     ngx_http_conflict_denied_t    *denied;
     ngx_http_conflict_loc_conf_t  *nlcf;
 
-    if (r != r->main || r->error_page || r->err_status) {
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (r != r->main || r->error_page || r->err_status
+        || clcf->error_pages == NULL)
+    {
         return NGX_DECLINED;
     }
 

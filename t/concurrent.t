@@ -101,8 +101,8 @@ is(finish($good)->{status}, 204, 'the second has its base still');
 --- config
     location / {
         conflict version;
-        conflict_lease 150ms;
-        conflict_quarantine 100ms;
+        conflict_lease 1s;
+        conflict_quarantine 1s;
         conflict_wait 10s;
         proxy_pass http://api;
     }
@@ -111,7 +111,7 @@ set_doc('/plain/1', { id => 1 });
 
 my $v = version(GET('/plain/1'));
 my $slow = start('PUT', '/plain/1', body => { n => 1, base_version => $v },
-                 headers => ['X-Up-Write: sleep=1 apply']);
+                 headers => ['X-Up-Write: sleep=2.5 apply']);
 begun(1);
 
 my $other = start('PUT', '/plain/1', body => { n => 2, base_version => $v });

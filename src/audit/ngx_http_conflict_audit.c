@@ -9,6 +9,7 @@
 
 #include "audit/ngx_http_conflict_audit.h"
 #include "feed/ngx_http_conflict_feed.h"
+#include "process/ngx_http_conflict_block.h"
 #include "status/ngx_http_conflict_status.h"
 
 
@@ -228,7 +229,7 @@ ngx_http_conflict_audit_defer(ngx_http_conflict_ctx_t *ctx,
         size += audit->text[i].len;
     }
 
-    deferred = ngx_alloc(size, ngx_cycle->log);
+    deferred = ngx_http_conflict_block_alloc(size, ngx_cycle->log);
     if (deferred == NULL) {
         ngx_http_conflict_audit_lost(audit->log, NGX_ENOMEM);
         return NULL;
@@ -313,7 +314,7 @@ ngx_http_conflict_audit_own_get(ngx_http_conflict_ctx_t *ctx)
     ngx_http_conflict_audit_external(ctx->op);
 
     if (ctx->op->data) {
-        ngx_free(ctx->op->data);
+        ngx_http_conflict_block_free(ctx->op->data);
         ctx->op->data = NULL;
     }
 

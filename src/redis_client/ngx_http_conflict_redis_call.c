@@ -8,6 +8,7 @@
 
 
 #include "redis_client/ngx_http_conflict_redis_connection.h"
+#include "process/ngx_http_conflict_block.h"
 
 
 #define NGX_HTTP_CONFLICT_REDIS_ATTEMPTS      5
@@ -117,7 +118,7 @@ ngx_http_conflict_redis_call_send(ngx_http_conflict_redis_t *client,
         return NGX_OK;
     }
 
-    ngx_free(call);
+    ngx_http_conflict_block_free(call);
 
     return NGX_ERROR;
 }
@@ -543,7 +544,7 @@ ngx_http_conflict_redis_call_answered(ngx_http_conflict_redis_call_t *call,
 
     call->handler(call->data, answer, NULL);
 
-    ngx_free(call);
+    ngx_http_conflict_block_free(call);
 }
 
 

@@ -8,6 +8,7 @@
 
 
 #include "redis_client/ngx_http_conflict_redis_connection.h"
+#include "process/ngx_http_conflict_block.h"
 #include "core/text/conflict_decimal.h"
 
 
@@ -44,6 +45,7 @@ ngx_http_conflict_redis_call_t *
 ngx_http_conflict_redis_command_create(ngx_http_conflict_redis_t *client,
     ngx_uint_t slot, ngx_http_conflict_redis_command_t *command)
 {
+    size_t                           size;
     u_char                          *p;
     ngx_str_t                       *arg;
     ngx_uint_t                       i, before;
@@ -55,10 +57,10 @@ ngx_http_conflict_redis_command_create(ngx_http_conflict_redis_t *client,
         command->args[NGX_HTTP_CONFLICT_REDIS_TRUST] = client->conf.move;
     }
 
-    call = ngx_alloc(sizeof(ngx_http_conflict_redis_call_t)
-                     + ngx_http_conflict_redis_command_size(client, slot,
-                                                            command),
-                     client->log);
+    size = ngx_http_conflict_redis_command_size(client, slot, command);
+
+    call = ngx_http_conflict_block_alloc(
+               sizeof(ngx_http_conflict_redis_call_t) + size, client->log);
     if (call == NULL) {
         return NULL;
     }
@@ -118,7 +120,7 @@ ngx_http_conflict_redis_command_create(ngx_http_conflict_redis_t *client,
 }
 
 
-/* an upper bound; malloc() is fast up to about 1,000 bytes */
+/* an upper bound */
 
 static size_t
 ngx_http_conflict_redis_command_size(ngx_http_conflict_redis_t *client,

@@ -8,6 +8,7 @@
 
 
 #include "redis_client/ngx_http_conflict_redis_connection.h"
+#include "process/ngx_http_conflict_block.h"
 
 
 /* what nobody else can tell the store */
@@ -207,5 +208,5 @@ ngx_http_conflict_redis_queue_fail(ngx_http_conflict_redis_call_t *call,
 {
     call->handler(call->data, NULL, why);
 
-    ngx_free(call);
+    ngx_http_conflict_block_free(call);
 }

@@ -8,6 +8,7 @@
 
 
 #include "store/ngx_http_conflict_blob.h"
+#include "process/ngx_http_conflict_block.h"
 
 
 static void ngx_http_conflict_op_free(ngx_http_conflict_op_t *op);
@@ -17,13 +18,14 @@ ngx_http_conflict_op_t *
 ngx_http_conflict_op_create(ngx_http_request_t *r,
     ngx_http_conflict_store_t *store, ngx_str_t *key, ngx_uint_t bases)
 {
+    size_t                   size;
     ngx_log_t               *log;
     ngx_http_conflict_op_t  *op;
 
     log = r ? r->connection->log : ngx_cycle->log;
+    size = sizeof(ngx_http_conflict_op_t) + bases * sizeof(uint64_t) + key->len;
 
-    op = ngx_alloc(sizeof(ngx_http_conflict_op_t) + bases * sizeof(uint64_t)
-                   + key->len, log);
+    op = ngx_http_conflict_block_alloc(size, log);
     if (op == NULL) {
         return NULL;
     }
@@ -215,11 +217,11 @@ static void
 ngx_http_conflict_op_free(ngx_http_conflict_op_t *op)
 {
     if (op->data) {
-        ngx_free(op->data);
+        ngx_http_conflict_block_free(op->data);
     }
 
     if (op->lost_data) {
-        ngx_free(op->lost_data);
+        ngx_http_conflict_block_free(op->lost_data);
     }
 
     if (op->lock.holder.data) {
@@ -231,7 +233,7 @@ ngx_http_conflict_op_free(ngx_http_conflict_op_t *op)
     }
 
     if (op->redis.entry.data) {
-        ngx_free(op->redis.entry.data);
+        ngx_http_conflict_block_free(op->redis.entry.data);
     }
 
     if (op->mark) {
@@ -245,5 +247,5 @@ ngx_http_conflict_op_free(ngx_http_conflict_op_t *op)
     ngx_http_conflict_op_forget(op);
     ngx_http_conflict_blob_free(op);
 
-    ngx_free(op);
+    ngx_http_conflict_block_free(op);
 }

@@ -441,8 +441,8 @@ test_hash_dirty(void **state)
     conflict_hash_update(&hash, long_one, sizeof(long_one));
     clean = conflict_hash_final(&hash);
 
-    for (i = 0; i < sizeof(hash.opaque) / sizeof(hash.opaque[0]); i++) {
-        hash.opaque[i] ^= 0x5a5a5a5a5a5a5a5a;
+    for (i = 0; i < sizeof(hash.u.opaque) / sizeof(hash.u.opaque[0]); i++) {
+        hash.u.opaque[i] ^= 0x5a5a5a5a5a5a5a5a;
 
         conflict_hash_init(&hash, 7);
         conflict_hash_update(&hash, long_one, sizeof(long_one));

@@ -126,6 +126,15 @@ export function memoryStorage(records = new Map(), write = async () => {}) {
 /* IndexedDB, shared by all tabs of the origin */
 
 export function indexedDBStorage(name = 'default') {
+
+    /* an id of a user that is missing: users would share a storage */
+
+    if (arguments.length && !(arguments[0] && typeof arguments[0] === 'string')
+        && !Number.isFinite(arguments[0]))
+    {
+        throw new TypeError(`the name of the storage is "${arguments[0]}"`);
+    }
+
     const full = 'conflict-client:' + name;
     const channel = typeof BroadcastChannel === 'function'
                     ? new BroadcastChannel(full) : null;

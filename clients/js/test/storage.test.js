@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { createClient, fileStorage, memoryStorage } from '../node.js';
+import { createClient, fileStorage, indexedDBStorage, memoryStorage }
+    from '../node.js';
 import { guardedStorage } from '../lib/storage.js';
 import { device, fakeFetch, gate, tagged } from './helpers.js';
 
@@ -292,4 +293,10 @@ test('after clear() another user need not be told to flush()', async t => {
     await client.clear();
     user = 'bob';
     assert.equal((await client.save('b', { of: 'bob' })).state, 'done');
+});
+
+test('a storage whose name is not known is refused', () => {
+    for (const name of [undefined, null, '', NaN, {}]) {
+        assert.throws(() => indexedDBStorage(name), TypeError);
+    }
 });

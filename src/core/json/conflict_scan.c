@@ -132,7 +132,7 @@ conflict_scan_pointer_within(const conflict_pointer_t *inner,
 void
 conflict_scan_init(conflict_scan_t *json, const conflict_pointer_t *pointer)
 {
-    /* text, name, index, matched and stack are set before they are read */
+    /* text, index, matched and stack are set before they are read */
 
     json->type = CONFLICT_JSON_NONE;
     json->cut_short = 0;
@@ -161,7 +161,7 @@ conflict_scan_init(conflict_scan_t *json, const conflict_pointer_t *pointer)
     json->literal = "";
     json->comma = -1;
     json->name_start = 0;
-    json->name_capture = 0;
+    json->name_match = 0;
     json->name_len = 0;
 }
 
@@ -307,7 +307,7 @@ conflict_scan_structure(conflict_scan_t *json, unsigned char ch, uint64_t pos)
         json->in_name = 1;
         json->name_start = pos;
         json->name_len = 0;
-        json->name_capture = (json->path == json->depth);
+        json->name_match = (json->path == json->depth);
         json->state = ST_STRING;
 
         return CONFLICT_JSON_OK;

@@ -97,9 +97,8 @@ typedef struct {
     const char                *literal;
     int64_t                    comma;         /* last one on the path */
     uint64_t                   name_start;
-    unsigned                   name_capture;
+    unsigned                   name_match;    /* as far as it was read */
     size_t                     name_len;
-    unsigned char              name[CONFLICT_JSON_NAME + 4];
     int32_t                    index[CONFLICT_JSON_LEVELS + 1];
     unsigned char              matched[CONFLICT_JSON_LEVELS + 1];
     unsigned char              stack[CONFLICT_JSON_DEPTH / 8];

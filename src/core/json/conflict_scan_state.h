@@ -56,7 +56,7 @@ conflict_json_rc_e conflict_scan_token_string(conflict_scan_t *json,
 conflict_json_rc_e conflict_scan_token_number(conflict_scan_t *json,
     const unsigned char **data, const unsigned char *last);
 
-/* Keeps bytes of a name that may match the pointer, or of the value found. */
+/* Compares bytes of a name with the pointer, or keeps those of the value. */
 void conflict_scan_token_keep(conflict_scan_t *json, const unsigned char *p,
     size_t n);
 

@@ -103,12 +103,8 @@ conflict_scan_token_run(conflict_scan_t *json, const unsigned char *p,
     size_t    n;
     unsigned  capture;
 
-    /* a name longer than the one in the pointer cannot match */
-
-    capture = json->in_name
-              ? json->name_capture
-                && json->name_len <= json->pointer->len[json->depth - 1]
-              : json->capture && !json->cut_short;
+    capture = json->in_name ? json->name_match
+                            : json->capture && !json->cut_short;
 
     json->tail.left = 0;
 
@@ -152,9 +148,6 @@ conflict_scan_token_run(conflict_scan_t *json, const unsigned char *p,
 static conflict_json_rc_e
 conflict_scan_token_string_end(conflict_scan_t *json, uint64_t pos)
 {
-    unsigned                   level;
-    const conflict_pointer_t  *pointer;
-
     if (!json->in_name) {
         conflict_scan_finish(json, pos + 1);
         return CONFLICT_JSON_OK;
@@ -163,17 +156,8 @@ conflict_scan_token_string_end(conflict_scan_t *json, uint64_t pos)
     json->in_name = 0;
     json->state = ST_COLON;
 
-    if (!json->name_capture || json->depth == 0) {
-        return CONFLICT_JSON_OK;
-    }
-
-    pointer = json->pointer;
-    level = json->depth - 1;
-
-    if (json->name_len != pointer->len[level]
-        || memcmp(json->name, &pointer->text[pointer->name[level]],
-                  json->name_len)
-           != 0)
+    if (!json->name_match
+        || json->name_len != json->pointer->len[json->depth - 1])
     {
         return CONFLICT_JSON_OK;
     }
@@ -409,15 +393,21 @@ void
 conflict_scan_token_keep(conflict_scan_t *json, const unsigned char *p,
     size_t n)
 {
-    size_t  room;
+    size_t                     room, start;
+    unsigned                   level;
+    const conflict_pointer_t  *pointer;
 
     if (json->in_name) {
 
-        if (json->name_capture) {
-            /* the buffer is larger than any token of a pointer */
-            room = sizeof(json->name) - json->name_len;
-            n = (n < room) ? n : room;
-            memcpy(json->name + json->name_len, p, n);
+        if (json->name_match) {
+            pointer = json->pointer;
+            level = json->depth - 1;
+
+            start = pointer->name[level] + json->name_len;
+            room = pointer->len[level] - json->name_len;
+
+            json->name_match = (n <= room
+                                && memcmp(&pointer->text[start], p, n) == 0);
             json->name_len += n;
         }
 

@@ -28,63 +28,71 @@
 /* pools align to 16 bytes, but the state needs 64 */
 
 #define conflict_hash_state(hash)                                             \
-    ((XXH3_state_t *) (((uintptr_t) (hash)->opaque + 63) & ~(uintptr_t) 63))
+    ((XXH3_state_t *) (((uintptr_t) (hash)->u.opaque + 63) & ~(uintptr_t) 63))
 
 
 typedef char conflict_hash_fits_t
-    [sizeof(XXH3_state_t) + 63 <= sizeof(((conflict_hash_t *) 0)->opaque)
+    [sizeof(XXH3_state_t) + 63 <= sizeof(((conflict_hash_t *) 0)->u.opaque)
      ? 1 : -1];
 
 
-static void conflict_hash_add(conflict_hash_t *hash, const void *data,
-    size_t len);
+static void conflict_hash_start(conflict_hash_t *hash);
 
 
 void
 conflict_hash_init(conflict_hash_t *hash, uint64_t seed)
 {
     hash->seed = seed;
-    hash->pending = 0;
+    hash->len = 0;
     hash->started = 0;
 }
 
 
+/* Few bytes are collected: without a state they take less time. */
+
 void
 conflict_hash_update(conflict_hash_t *hash, const void *data, size_t len)
 {
-    if (hash->pending) {
-        conflict_hash_add(hash, hash->fields, hash->pending);
-        hash->pending = 0;
+    if (len == 0) {
+        return;
     }
 
-    conflict_hash_add(hash, data, len);
+    if (!hash->started) {
+
+        if (len <= sizeof(hash->u.bytes) - hash->len) {
+            memcpy(hash->u.bytes + hash->len, data, len);
+            hash->len += len;
+
+            return;
+        }
+
+        conflict_hash_start(hash);
+    }
+
+    (void) XXH3_64bits_update(conflict_hash_state(hash), data, len);
 }
 
 
 static void
-conflict_hash_add(conflict_hash_t *hash, const void *data, size_t len)
+conflict_hash_start(conflict_hash_t *hash)
 {
-    XXH3_state_t  *state;
+    XXH3_state_t   *state;
+    unsigned char   bytes[sizeof(hash->u.bytes)];
 
     state = conflict_hash_state(hash);
 
-    if (!hash->started) {
-        hash->started = 1;
+    /* the state replaces them */
+    memcpy(bytes, hash->u.bytes, hash->len);
 
-        /* otherwise uninitialised memory could pass for a seed already set */
-        XXH3_INITSTATE(state);
+    hash->started = 1;
 
-        (void) XXH3_64bits_reset_withSeed(state, hash->seed);
-    }
+    /* otherwise uninitialised memory could pass for a seed already set */
+    XXH3_INITSTATE(state);
 
-    (void) XXH3_64bits_update(state, data, len);
+    (void) XXH3_64bits_reset_withSeed(state, hash->seed);
+    (void) XXH3_64bits_update(state, bytes, hash->len);
 }
 
-
-/*
- * Short fields are collected: an update costs more than a copy, and if all of
- * them fit, no state is needed.
- */
 
 void
 conflict_hash_field(conflict_hash_t *hash, const void *data, size_t len)
@@ -94,25 +102,23 @@ conflict_hash_field(conflict_hash_t *hash, const void *data, size_t len)
 
     n = len;
 
-    if (len > sizeof(hash->fields) - sizeof(n)) {
+    if (hash->started
+        || len > sizeof(hash->u.bytes) - sizeof(n)
+        || hash->len > sizeof(hash->u.bytes) - sizeof(n) - len)
+    {
         conflict_hash_update(hash, &n, sizeof(n));
         conflict_hash_update(hash, data, len);
         return;
     }
 
-    if (sizeof(n) + len > sizeof(hash->fields) - hash->pending) {
-        conflict_hash_add(hash, hash->fields, hash->pending);
-        hash->pending = 0;
-    }
+    p = hash->u.bytes + hash->len;
+    hash->len += sizeof(n) + len;
 
-    p = hash->fields + hash->pending;
     memcpy(p, &n, sizeof(n));
 
     if (len) {
         memcpy(p + sizeof(n), data, len);
     }
-
-    hash->pending += sizeof(n) + len;
 }
 
 
@@ -122,12 +128,7 @@ conflict_hash_final(conflict_hash_t *hash)
     uint64_t  h;
 
     if (!hash->started) {
-        return conflict_hash_64(hash->fields, hash->pending, hash->seed);
-    }
-
-    if (hash->pending) {
-        conflict_hash_add(hash, hash->fields, hash->pending);
-        hash->pending = 0;
+        return conflict_hash_64(hash->u.bytes, hash->len, hash->seed);
     }
 
     h = XXH3_64bits_digest(conflict_hash_state(hash));

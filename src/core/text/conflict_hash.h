@@ -18,11 +18,14 @@
 /* must not be copied or moved once initialised */
 
 typedef struct {
-    uint64_t                 opaque[80];
+    union {
+        uint64_t             opaque[80];   /* state of the library */
+        unsigned char        bytes[256];   /* while they are so few */
+    } u;
+
     uint64_t                 seed;
-    size_t                   pending;      /* bytes of "fields" */
+    size_t                   len;          /* of "bytes" */
     unsigned                 started;      /* "opaque" is in use */
-    unsigned char            fields[256];  /* not hashed yet */
 } conflict_hash_t;
 
 

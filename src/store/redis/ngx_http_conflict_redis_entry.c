@@ -7,6 +7,7 @@
 
 
 #include "store/redis/ngx_http_conflict_redis_entry.h"
+#include "process/ngx_http_conflict_block.h"
 #include "core/text/conflict_decimal.h"
 
 
@@ -48,7 +49,8 @@ ngx_http_conflict_redis_entry_keep(ngx_http_conflict_op_t *op,
         return;
     }
 
-    op->redis.entry.data = ngx_alloc(entry->len, ngx_cycle->log);
+    op->redis.entry.data = ngx_http_conflict_block_alloc(entry->len,
+                                                         ngx_cycle->log);
 
     if (op->redis.entry.data) {
         op->redis.entry.len = entry->len;
@@ -61,7 +63,7 @@ void
 ngx_http_conflict_redis_entry_forget(ngx_http_conflict_op_t *op)
 {
     if (op->redis.entry.data) {
-        ngx_free(op->redis.entry.data);
+        ngx_http_conflict_block_free(op->redis.entry.data);
         ngx_str_null(&op->redis.entry);
     }
 }

@@ -13,8 +13,6 @@
 #define NGX_HTTP_CONFLICT_REDIS_RECONNECT_MAX  2000   /* msec */
 
 
-static ngx_int_t ngx_http_conflict_redis_client_connect(
-    ngx_http_conflict_redis_t *client);
 static void ngx_http_conflict_redis_client_ready(
     ngx_http_conflict_redis_connection_t *conn);
 static void ngx_http_conflict_redis_client_down(
@@ -92,9 +90,7 @@ ngx_http_conflict_redis_client_start(ngx_http_conflict_redis_t *client,
 }
 
 
-/* to the configured addresses */
-
-static ngx_int_t
+ngx_int_t
 ngx_http_conflict_redis_client_connect(ngx_http_conflict_redis_t *client)
 {
     in_port_t                              port;

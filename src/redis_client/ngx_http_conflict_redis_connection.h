@@ -518,4 +518,9 @@ void ngx_http_conflict_redis_call_timer(
     ngx_http_conflict_redis_connection_t *conn);
 
 
+/* Creates the connections to the configured addresses, and connects. */
+ngx_int_t ngx_http_conflict_redis_client_connect(
+    ngx_http_conflict_redis_t *client);
+
+
 #endif /* _NGX_HTTP_CONFLICT_REDIS_CONNECTION_H_INCLUDED_ */

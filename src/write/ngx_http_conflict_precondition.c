@@ -24,8 +24,6 @@ static ngx_int_t ngx_http_conflict_precondition_incomplete(
     ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_precondition_invalid_body(
     ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_precondition_missing(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e *answer);
 static ngx_uint_t ngx_http_conflict_precondition_integer(ngx_str_t *text);
 static ngx_int_t ngx_http_conflict_precondition_error(
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e answer,
@@ -481,12 +479,7 @@ ngx_http_conflict_precondition_bad_json(ngx_http_request_t *r,
 }
 
 
-/*
- * There is no base where one is required: sets the answer, and the reason to
- * what the client has to send.
- */
-
-static ngx_int_t
+ngx_int_t
 ngx_http_conflict_precondition_missing(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e *answer)
 {

@@ -439,6 +439,13 @@ ngx_int_t ngx_http_conflict_precondition_version(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *text, ngx_uint_t number, ngx_uint_t cut_short);
 
 /*
+ * The write has no base where one is required: sets the answer, and
+ * ctx->flow.reason to what the client has to send.
+ */
+ngx_int_t ngx_http_conflict_precondition_missing(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e *answer);
+
+/*
  * The next state of a write without a base: refused, or begun, perhaps noted as
  * unchecked.
  */

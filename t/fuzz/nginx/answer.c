@@ -251,7 +251,7 @@ words(ngx_http_conflict_op_t *op, ngx_str_t *answer, decode_pt decode)
     version(op->out.fence);
 
     if (op->out.state >= CONFLICT_STATES
-        || op->out.existence > CONFLICT_DELETED)
+        || op->out.existence > CONFLICT_NOT_SHOWN)
     {
         abort();
     }

@@ -374,3 +374,41 @@ $r = PUT('/plain/1', { n => 3, base_version => $v });
 is($r->{status}, 409, 'the version in the entry proves nothing');
 is((grep { $_->{method} eq 'GET' && $_->{target} eq '/plain/1' } seen()), 2,
    'a GET of the module has shown what is current');
+
+
+=== a begin that comes when its write has ended gets no lease
+--- steps
+set_doc('/plain/1', { n => 0 });
+
+my $v = version(GET('/plain/1'));
+my ($begin, $cancel);
+
+# once a second a call checks the server, on the slow path
+
+until_true {
+    my $m = redis_monitor($::redis);
+
+    PUT('/plain/1', { n => 1, base_version => $v }, 'X-Up-Write: status=422');
+
+    my @calls = grep { lc $_->[0] eq 'evalsha' } redis_commands($m);
+
+    ($begin) = grep { @$_ == 12 } @calls;
+    ($cancel) = grep { grep { $_ eq 'cancel' } @$_ } @calls;
+
+    $begin && $cancel;
+};
+
+like(redis($::redis, @$begin), qr/!$/, 'one that was sent again');
+is(PUT('/plain/1', { n => 2, base_version => $v })->{status}, 204,
+   'others may write');
+
+# another write, whose cancel is first
+
+$v = version(GET('/plain/1'));
+$_->[5] = '0123456789abcdef' for $begin, $cancel;
+$begin->[7] = $v;
+
+redis($::redis, @$cancel);
+like(redis($::redis, @$begin), qr/!$/, 'one that was overtaken');
+is(PUT('/plain/1', { n => 3, base_version => $v })->{status}, 204,
+   'others may write');

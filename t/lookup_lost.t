@@ -41,38 +41,14 @@ sub overtaking {
     return $other;
 }
 
-# the commands that Redis gets
-
-sub monitor {
-    my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-                                  PeerPort => $ENV{TEST_NGINX_REDIS_PORT});
-
-    print $s "MONITOR\r\n";
-    $s->flush;
-    my $line = <$s>;
-
-    return $s;
-}
-
-# the last begin under the lease of a lookup: the words of the command
+# the last begin under the lease of a lookup, whose arguments begin behind two
+# keys
 
 sub begin_of {
-    my ($s) = @_;
+    my ($monitor) = @_;
 
-    my ($line, @found);
-
-    redis($ENV{TEST_NGINX_REDIS_PORT}, 'ECHO', 'end');
-
-    while (defined($line = <$s>) && $line !~ /"end"/) {
-        my @words = $line =~ /"((?:[^"\\]|\\.)*)"/g;
-
-        # the arguments begin behind two keys
-
-        @found = @words if lc $words[0] eq 'evalsha'
-                           && ($words[14] // '') eq '3' && @words > 20;
-    }
-
-    return @found;
+    return @{ (grep { lc $_->[0] eq 'evalsha' && @$_ > 20 && $_->[14] eq '3' }
+               redis_commands($monitor))[-1] };
 }
 
 run_tests();
@@ -224,7 +200,7 @@ SKIP: {
 
     set_doc('/own/1', { id => 1 });
 
-    my $monitor = monitor();
+    my $monitor = redis_monitor($ENV{TEST_NGINX_REDIS_PORT});
     my $write = looking_up('PUT', '/own/1',
                            body => { n => 'mine', base_version => 3 },
                            headers => ['X-Up-Write: status=422']);

@@ -83,3 +83,21 @@ my @log;
 
 until_true { @log = grep { $_->{action} eq 'conflict_external' } conflicts() };
 is(scalar(@log), 1, 'what is there again has bypassed the module');
+
+
+=== versions of the upstream's own
+--- rules
+conflict_version json:/version;
+--- steps
+set_doc('/own/1', { n => 1 });
+
+hidden('/own/1');
+
+my $r = GET('/own/1', 'X-User: ann');
+
+is(PUT('/own/1', { n => 2, base_version => json($r)->{version} },
+       'X-User: ann')->{status}, 200, 'a read is a base');
+is(PUT('/own/1', { n => 3, base_version => json($r)->{version} },
+       'X-User: ann')->{status}, 409, 'for one write');
+is(join(' ', map { $_->{action} } conflicts()),
+   'conflict_deleted conflict_version', 'nothing has bypassed the module');

@@ -93,7 +93,9 @@ sub compare {
             }
 
         } elsif ($verb eq 'observe' || $verb eq 'commit') {
-            $args{existence} = pick(1, 1, 2);
+            $args{existence} = pick(1, 1, 2, 2);
+            $args{existence} = 3
+                if $args{existence} == 2 && $verb eq 'observe' && rand() < 0.5;
             $args{body} = pick(0, 5, 6);
             $args{latest} = pick(0, 1);
             $args{mixed} = pick(0, 0, 1);
@@ -103,7 +105,7 @@ sub compare {
                 $args{mtime} = pick(@times) if rand() < 0.3;
             }
 
-            $args{version} = $minted || $args{existence} == 2 ? 0
+            $args{version} = $minted || $args{existence} >= 2 ? 0
                              : pick(1001 .. 1004);
 
         } elsif ($verb eq 'abandon') {

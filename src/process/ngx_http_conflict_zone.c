@@ -47,7 +47,12 @@ ngx_http_conflict_zone_init(ngx_shm_zone_t *zone, void *data)
 
     /* zeroed by the kernel; pages that are never touched take no memory */
 
+#if (NGX_DEBUG_MALLOC || NGX_HAVE_DEBUG_MALLOC)
+    /* the slab allocator has filled them */
+    shpool->data = ngx_slab_calloc(shpool, (size_t) zone->data);
+#else
     shpool->data = ngx_slab_alloc(shpool, (size_t) zone->data);
+#endif
 
     return shpool->data ? NGX_OK : NGX_ERROR;
 }

@@ -167,7 +167,10 @@ ngx_http_conflict_redis_call_circuit_open(
         conn->probed = ngx_current_msec;
     }
 
-    if (!call->retry || conn->state == NGX_HTTP_CONFLICT_REDIS_READY) {
+    if (!call->retry
+        || (conn->state == NGX_HTTP_CONFLICT_REDIS_READY
+            && call->script != NGX_HTTP_CONFLICT_REDIS_NONE))
+    {
         return 0;
     }
 
@@ -190,7 +193,9 @@ ngx_http_conflict_redis_call_dispatch(
     ngx_http_conflict_redis_connection_t *conn,
     ngx_http_conflict_redis_call_t *call)
 {
-    if (conn->state == NGX_HTTP_CONFLICT_REDIS_READY && !call->retry) {
+    if (conn->state == NGX_HTTP_CONFLICT_REDIS_READY && conn->nunchecked
+        && !call->retry)
+    {
         ngx_http_conflict_redis_call_ahead(conn, call);
     }
 
@@ -218,7 +223,8 @@ ngx_http_conflict_redis_call_dispatch(
 /*
  * A write that has passed unchecked has left no lease that would tell the next
  * call of its key of it.  If the server has refused to hear of it, and accepts
- * calls again, that call must not be first.  One of them is enough for that.
+ * calls again, that call must not be first.  One makes the state unknown; the
+ * calls by which a GET resolves it send the next ones.
  */
 
 static void
@@ -239,7 +245,7 @@ ngx_http_conflict_redis_call_ahead(ngx_http_conflict_redis_connection_t *conn,
                == 0)
         {
             ngx_queue_remove(q);
-            conn->nretrying--;
+            ngx_http_conflict_redis_queue_left(conn, other);
 
             if (ngx_http_conflict_redis_call_write(conn, other) != NGX_OK) {
                 ngx_http_conflict_redis_queue_add(conn, other);
@@ -346,7 +352,7 @@ ngx_http_conflict_redis_call_resend(ngx_http_conflict_redis_connection_t *conn,
             return;
         }
 
-        conn->nretrying -= call->retry;
+        ngx_http_conflict_redis_queue_left(conn, call);
     }
 }
 
@@ -386,11 +392,14 @@ ngx_http_conflict_redis_call_timer(ngx_http_conflict_redis_connection_t *conn)
     }
 
     if (conn->state == NGX_HTTP_CONFLICT_REDIS_READY) {
-        ngx_http_conflict_redis_call_resend(conn, &conn->waiting);
+
+        /* what the first have to tell, the others have to know */
 
         if ((ngx_msec_int_t) (conn->retry_at - ngx_current_msec) <= 0) {
             ngx_http_conflict_redis_call_resend(conn, &conn->retrying);
         }
+
+        ngx_http_conflict_redis_call_resend(conn, &conn->waiting);
     }
 
     ngx_http_conflict_redis_queue_expire(conn, &conn->waiting, 0, "timed out");
@@ -656,7 +665,8 @@ ngx_http_conflict_redis_call_error(ngx_http_conflict_redis_call_t *call,
             ngx_http_conflict_redis_log_error(conn, answer->data, answer->len);
             ngx_http_conflict_redis_queue_postpone(conn, call,
                               NGX_HTTP_CONFLICT_REDIS_RETRY_DELAY
-                              + conn->nretrying
+                              + ngx_min(conn->nretrying,
+                                        NGX_HTTP_CONFLICT_REDIS_RETRY_LIMIT)
                                 / NGX_HTTP_CONFLICT_REDIS_RETRY_PART);
             return;
         }

@@ -148,6 +148,9 @@ struct ngx_http_conflict_redis_connection_s {
                                                          by number */
     ngx_queue_t                          sent;        /* oldest first */
     ngx_uint_t                           nretrying;
+    ngx_uint_t                           nunchecked;  /* of these, for writes
+                                                         that passed unchecked
+                                                         */
 
     ngx_event_t                          flush;       /* posted */
     ngx_event_t                          timer;
@@ -483,6 +486,11 @@ void ngx_http_conflict_redis_queue_keep(
  */
 void ngx_http_conflict_redis_queue_idle(
     ngx_http_conflict_redis_connection_t *conn);
+
+/* Counts a call that has been removed from conn->waiting or conn->retrying. */
+void ngx_http_conflict_redis_queue_left(
+    ngx_http_conflict_redis_connection_t *conn,
+    ngx_http_conflict_redis_call_t *call);
 
 /* Adds a call, to be sent again after "delay", in milliseconds. */
 void ngx_http_conflict_redis_queue_postpone(

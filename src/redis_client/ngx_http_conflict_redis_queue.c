@@ -45,6 +45,7 @@ ngx_http_conflict_redis_queue_add(ngx_http_conflict_redis_connection_t *conn,
 
     ngx_queue_insert_after(q, &call->queue);
     conn->nretrying++;
+    conn->nunchecked += call->unchecked;
 
     if (ngx_http_conflict_redis_queue_outcome(call)) {
         conn->reconnect.cancelable = 0;
@@ -70,6 +71,17 @@ ngx_http_conflict_redis_queue_keep(ngx_http_conflict_redis_connection_t *conn)
             conn->reconnect.cancelable = 0;
             return;
         }
+    }
+}
+
+
+void
+ngx_http_conflict_redis_queue_left(ngx_http_conflict_redis_connection_t *conn,
+    ngx_http_conflict_redis_call_t *call)
+{
+    if (call->retry) {
+        conn->nretrying--;
+        conn->nunchecked -= call->unchecked;
     }
 }
 
@@ -163,7 +175,7 @@ ngx_http_conflict_redis_queue_withdraw(
 
         if (call->handler == handler && call->data == data) {
             ngx_queue_remove(q);
-            conn->nretrying--;
+            ngx_http_conflict_redis_queue_left(conn, call);
             ngx_http_conflict_redis_queue_fail(call, NULL);
         }
     }
@@ -187,7 +199,7 @@ ngx_http_conflict_redis_queue_expire(
         if (all || (ngx_msec_int_t) (call->expires - ngx_current_msec) <= 0) {
             ngx_queue_remove(q);
             ngx_queue_insert_tail(&expired, q);
-            conn->nretrying -= call->retry;
+            ngx_http_conflict_redis_queue_left(conn, call);
         }
     }
 

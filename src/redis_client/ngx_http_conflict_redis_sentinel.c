@@ -152,6 +152,9 @@ ngx_http_conflict_redis_sentinel_open(
     } else if (conn->port != port || conn->host.len != host->len
                || ngx_memcmp(conn->host.data, host->data, host->len) != 0)
     {
+        /* whether it is, is for another sentinel to say */
+        conn->client->next++;
+
         ngx_http_conflict_redis_connection_close(conn, replaced.data,
                                                  replaced.len);
     }
@@ -180,8 +183,10 @@ ngx_http_conflict_redis_sentinel_down(
 
     client->next++;
 
-    if (client->conn->ac) {
-        /* the master is connected all the same */
+    if (client->conn->ac
+        || client->conn->state != NGX_HTTP_CONFLICT_REDIS_CONNECTING)
+    {
+        /* the master is connected all the same, or not to be connected yet */
         return;
     }
 

@@ -185,7 +185,11 @@ ngx_http_conflict_shm_read_revalidate(ngx_http_conflict_op_t *op,
         e->certain = 0;
     }
 
-    op->out.external = (e->suspect && changed);
+    /* a 404, before or now, may be for its caller alone */
+
+    op->out.external = (e->suspect && changed
+                        && e->existence != CONFLICT_NOT_SHOWN
+                        && op->in.observed.existence != CONFLICT_NOT_SHOWN);
 
     e->body = op->in.observed.body;
     e->view = op->in.observed.view;

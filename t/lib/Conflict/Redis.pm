@@ -16,7 +16,8 @@ use Conflict::Util;
 
 use base 'Exporter';
 
-our @EXPORT = qw(redis redis_key redis_start redis_stop redis_pid redis_info
+our @EXPORT = qw(redis redis_key redis_monitor redis_commands
+                 redis_start redis_stop redis_pid redis_info
                  redis_clock_start redis_clock wire_start wire
                  cluster_start cluster_node sentinels_start);
 
@@ -215,6 +216,35 @@ sub redis_reply {
 
 
 # the key of a path's entry
+
+# the commands that a server gets from now on, each a list of words
+
+sub redis_monitor {
+    my ($port) = @_;
+
+    my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port)
+        or die "redis $port: $!";
+
+    print $s "MONITOR\r\n";
+    $s->flush;
+    <$s>;
+
+    return { port => $port, socket => $s };
+}
+
+sub redis_commands {
+    my ($monitor) = @_;
+
+    my ($line, @commands);
+
+    redis($monitor->{port}, 'ECHO', 'end');
+
+    while (defined($line = readline $monitor->{socket}) && $line !~ /"end"/) {
+        push @commands, [ $line =~ /"((?:[^"\\]|\\.)*)"/g ];
+    }
+
+    return @commands;
+}
 
 sub redis_key { "conflict:{localhost$_[0]}" }
 

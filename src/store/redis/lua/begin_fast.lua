@@ -24,6 +24,7 @@ then
 
     if shows and (ARGV[3] == '' or ARGV[3] == version)
         and (tonumber(version) or 0) <= old
+        and not string.find(value, token, at, true)
     then
         local clock = call('TIME')
         local now = clock[1] .. sub('00000' .. clock[2], -6, -4)

@@ -270,7 +270,10 @@ elseif kept or ARGV[15] == '1' and (state == FREE or state == UNKNOWN) then
         e.l, e.p, e.certain = other and e.p or '-', '-', 0
     end
 
-    external = e.suspect == 1 and other
+    -- a 404, before or now, may be for its caller alone
+
+    external = e.suspect == 1 and other and e.existence ~= NOT_SHOWN
+               and existence ~= NOT_SHOWN
     e.b, e.s, e.overlap = body, view, 0
 
 else

@@ -66,7 +66,10 @@ local overlapped = max(closed, now + e.q,
 if verb == 'cancel' then
 
     if not mine then
-        -- nothing was written, and the lease is gone
+        -- nothing was written; a begin that arrives later gets no lease
+        settled()
+        save(e)
+
         return done
     end
 

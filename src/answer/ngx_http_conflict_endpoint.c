@@ -160,6 +160,9 @@ ngx_http_conflict_endpoint_respond(ngx_http_request_t *r,
     /* nor must an "error_page" that led here set the status */
     r->err_status = 0;
 
+    /* nor an upstream that led here by X-Accel-Redirect the type */
+    ngx_str_null(&r->headers_out.content_type);
+
     return (ctx->method & NGX_HTTP_OPTIONS)
            ? ngx_http_conflict_endpoint_options(r, ctx) : NGX_DECLINED;
 }

@@ -301,7 +301,9 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    if (ngx_http_conflict_leave(r, &ctx, &previous) != NGX_OK) {
+    if ((ctx == NULL && ngx_http_conflict_denied_before(r) != NGX_OK)
+        || ngx_http_conflict_leave(r, &ctx, &previous) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

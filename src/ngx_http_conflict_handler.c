@@ -301,7 +301,9 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    if (ngx_http_conflict_leave(r, &ctx, &previous) != NGX_OK) {
+    if ((ctx == NULL && ngx_http_conflict_denied_before(r) != NGX_OK)
+        || ngx_http_conflict_leave(r, &ctx, &previous) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -474,8 +476,10 @@ static ngx_int_t
 ngx_http_conflict_handler_unguarded(ngx_http_request_t *r)
 {
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                  "conflict inbox: a held body was not written, its target is "
-                  "not guarded in this store any more: \"%V\"",
+                  "conflict inbox: a held body was not written, its target %s: "
+                  "\"%V\"",
+                  ngx_http_conflict_denied(r)
+                  ? "is denied" : "is not guarded in this store any more",
                   ngx_http_conflict_evaluate_escaped(r, &r->uri));
 
     return NGX_HTTP_NOT_FOUND;

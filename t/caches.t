@@ -145,3 +145,67 @@ is(header($r, 'ETag'), undef, 'and has no tag');
 $r = GET('/dav/1.json');
 is(json($r)->{n}, 2, 'the file that was written');
 like(header($r, 'Conflict'), qr/^passed;version=\d+$/, 'has one');
+
+
+=== gzip_static behind X-Accel-Redirect
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+    location /files/ {
+        internal;
+        gzip_static on;
+        default_type application/json;
+        alias $TEST_NGINX_SERVER_ROOT/html/;
+    }
+--- user_files
+>>> 2.json
+{"n":2}
+--- steps
+use IO::Compress::Gzip qw(gzip);
+
+gzip(\'{"n":1}' => servroot() . '/html/2.json.gz');
+set_doc('/plain/4', { n => 1 });
+
+my @led = ('X-Up-Read: apply header=X-Accel-Redirect:/files/2.json');
+
+my $r = GET('/plain/4', @led, 'Accept-Encoding: gzip');
+is(header($r, 'Content-Encoding'), 'gzip', 'the file of before');
+is(header($r, 'Conflict'), 'unchecked', 'says that it is of no version');
+is(header($r, 'ETag'), undef, 'and has no tag');
+
+$r = GET('/plain/4', @led);
+is(json($r)->{n}, 2, 'the file that was written');
+like(header($r, 'Conflict'), qr/^passed;version=\d+$/, 'has one');
+
+
+=== gzip_static always: nothing is proved
+--- config
+    location /dav/ {
+        conflict version;
+        conflict_version header:ETag;
+        gzip_static always;
+        dav_methods PUT;
+        default_type application/json;
+        alias $TEST_NGINX_SERVER_ROOT/html/;
+    }
+--- user_files
+>>> 3.json
+{"n":1}
+--- steps
+use IO::Compress::Gzip qw(gzip);
+
+chmod 0777, servroot() . '/html';
+gzip(\'{"n":1}' => servroot() . '/html/3.json.gz');
+
+my $mtime = (stat servroot() . '/html/3.json.gz')[9];
+my $tag = sprintf('"%x-%x"', $mtime, -s servroot() . '/html/3.json.gz');
+
+for my $n (2, 3) {
+    my $r = PUT('/dav/3.json', { n => $n }, "If-Match: $tag");
+    is($r->{status}, 503, 'the version cannot be determined');
+}
+
+open my $file, '<', servroot() . '/html/3.json' or die;
+is(<$file>, qq({"n":1}\n), 'and nothing was written');

@@ -560,3 +560,34 @@ for my $wait (0, 1) {
     like((grep { /conflict settle/ } split(/\n/, error_log()))[-1],
          qr/settle: 1,/, 'it is done all the same');
 }
+
+
+=== a subrequest that gets a file of gzip_static
+--- config
+    location /files/ {
+        internal;
+        gzip_static always;
+        default_type application/json;
+        alias $TEST_NGINX_SERVER_ROOT/html/;
+    }
+    location /captured/ {
+        conflict version;
+        content_by_lua_block {
+            local res = ngx.location.capture("/files/1.json")
+
+            ngx.header["Content-Type"] = "application/json"
+            ngx.header["Content-Encoding"] = res.header["Content-Encoding"]
+            ngx.print(res.body)
+        }
+    }
+--- user_files
+>>> 1.json
+{"n":2}
+--- steps
+use IO::Compress::Gzip qw(gzip);
+
+gzip(\'{"n":1}' => servroot() . '/html/1.json.gz');
+
+my $r = GET('/captured/1');
+is(header($r, 'Content-Encoding'), 'gzip', 'the file of before');
+is(header($r, 'Conflict'), 'unchecked', 'says that it is of no version');

@@ -325,3 +325,39 @@ for my $method ('COPY', 'MOVE') {
     is($r->{status}, 412, "$method: stale");
     unlike($r->{raw}, qr/secret|;version=|changed_at|^ETag/m, 'nor shown');
 }
+
+
+=== the type of what has led to an endpoint is not its own
+--- config
+    conflict_user $http_x_user;
+    location /plain/ {
+        conflict version hold=1h;
+        conflict_history 4 versions;
+        proxy_pass http://api;
+    }
+    location ~ ^/locks(?<locked>/.*)$ {
+        conflict_key $locked;
+        conflict_lock;
+    }
+    location ~ ^/versions(?<changed>/.*)$ {
+        conflict_key $changed;
+        conflict_versions;
+    }
+    location = /inbox { conflict_inbox; }
+    location /led/ {
+        set $led "status=200 header=Content-Type:text/html";
+        proxy_set_header X-Up-Read "$led header=X-Accel-Redirect:$arg_to";
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { n => 1 });
+PUT('/plain/1', { n => 2 }, 'X-User: <b>ann</b>');
+is(http('POST', '/locks/plain/1',
+        headers => ['X-User: <b>ann</b>', 'X-Client: laptop'])->{status}, 200,
+   'a lock of somebody with a strange name');
+
+for my $to ('/locks/plain/1', '/versions/plain/1', '/inbox') {
+    my $r = GET("/led/1?to=$to", 'X-User: <b>ann</b>');
+    is($r->{status}, 200, $to);
+    is(header($r, 'Content-Type'), 'application/json', 'is JSON');
+}

@@ -259,6 +259,57 @@ is(scalar(@{ json(GET('/inbox', ann()))->{items} }), scalar @items,
 is(JSON::PP->new->decode(doc('/own/1'))->{n}, 4, 'and it was not written');
 
 
+=== the same, denied before access rules, if the page keeps the status
+--- config
+    conflict version;
+    location /plain/ {
+        if ($http_x_deny) { return 401; }
+        error_page 401 413 @page;
+        error_page 418 @api;
+        if ($http_x_api) { return 418; }
+        client_max_body_size 100;
+        proxy_pass http://api;
+    }
+    location @page {
+        proxy_set_header X-Up-Read "status=200 body=10";
+        proxy_set_header X-Up-Write "status=200 body=10";
+        proxy_pass http://api;
+    }
+    location @api {
+        proxy_pass http://api;
+    }
+--- allow: intended to send too large body
+--- steps
+set_doc('/plain/1', { n => 1 });
+
+my $v = version(GET('/plain/1'));
+my %answers = (
+    PUT => PUT('/plain/1', { n => 2 }, 'X-Deny: 1'),
+    base => PUT('/plain/1', { n => 2, base_version => $v }, 'X-Deny: 1'),
+    DELETE => DELETE('/plain/1', 'X-Deny: 1'),
+    large => PUT('/plain/1', { n => 'x' x 100 }),
+);
+
+for my $name (sort keys %answers) {
+    is($answers{$name}{status}, $name eq 'large' ? 413 : 401, $name);
+    like($answers{$name}{body}, qr/xxx/, 'is the page');
+    unlike($answers{$name}{raw}, qr/^ETag/m, 'has no version');
+    is(header($answers{$name}, 'Conflict'), 'unchecked', 'and says so');
+}
+
+my $r = PUT('/plain/1', { n => 2, base_version => 7 });
+is($r->{status}, 409, 'a stale write');
+is(json($r)->{deleted}, undef, 'does not find it deleted');
+
+# not a denial, but a way to the API
+
+$v = version(GET('/plain/1'));
+$r = PUT('/plain/1', { n => 2, base_version => $v }, 'X-Api: 1');
+like(header($r, 'Conflict'), qr/^passed/, 'another status leads on');
+is(PUT('/plain/1', { n => 3, base_version => $v }, 'X-Api: 1')->{status}, 409,
+   'to what is checked');
+
+
 === a page with 200 is not the resource, and what was refused has no version
 --- config
     location / {

@@ -171,3 +171,30 @@ for my $more ('', 'y' x 30_000) {
 is(http('PUT', '/socket/1', body => 'hello',
         headers => ['Content-Type: text/markdown'])->{body}, "hello\n",
    'needs proxy_request_buffering off');
+
+
+=== the file of client_body_in_file_only stays
+--- config
+    location /file/ {
+        conflict version;
+        client_body_in_file_only on;
+        set $api api;
+        proxy_set_header X-File $request_body_file;
+        rewrite ^/file(/.*) /plain$1 break;
+        proxy_pass http://$api;
+    }
+--- steps
+set_doc('/plain/1', { n => 1 });
+
+my $v = version(GET('/file/1'));
+my $r = PUT('/file/1', { n => 2, base_version => $v });
+is($r->{status}, 204, 'a write to an upstream with a variable');
+
+my %headers = map { lc $_->[0] => $_->[1] } @{ (seen())[-1]{headers} };
+my $path = $headers{'x-file'};
+like($path, qr{^/}, 'which is told the file');
+ok(-e $path, 'and can have it');
+
+open my $file, '<', $path or die;
+is_deeply(JSON::PP->new->decode(<$file>), { n => 2 }, 'without the base');
+unlink $path;

@@ -9,6 +9,7 @@
 
 #include "answer/ngx_http_conflict_answer.h"
 #include "answer/ngx_http_conflict_endpoint.h"
+#include "audit/ngx_http_conflict_audit.h"
 #include "latest/ngx_http_conflict_latest.h"
 
 
@@ -160,6 +161,9 @@ ngx_http_conflict_endpoint_respond(ngx_http_request_t *r,
     /* nor must an "error_page" that led here set the status */
     r->err_status = 0;
 
+    /* nor an upstream that led here by X-Accel-Redirect the type */
+    ngx_str_null(&r->headers_out.content_type);
+
     return (ctx->method & NGX_HTTP_OPTIONS)
            ? ngx_http_conflict_endpoint_options(r, ctx) : NGX_DECLINED;
 }
@@ -230,6 +234,9 @@ ngx_http_conflict_endpoint_send(ngx_http_request_t *r,
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    /* only what a lock endpoint does has an action */
+    ngx_http_conflict_audit(r, ctx, r->headers_out.status);
 
     return ngx_http_conflict_capture_send(r, ctx, out->first);
 }

@@ -224,7 +224,6 @@ ngx_http_conflict_body_history_external(ngx_http_conflict_op_t *op)
     note.size = -1;
     note.ttl = op->in.record_ttl;
     note.external = 1;
-    note.deleted = (op->in.observed.existence == CONFLICT_NOT_SHOWN);
 
     record.version = version;
     record.note = &note;

@@ -213,7 +213,7 @@ ngx_http_conflict_header_cached(ngx_http_request_t *r)
 static ngx_uint_t
 ngx_http_conflict_header_gzip_static(ngx_http_request_t *r)
 {
-    return r == r->main && r->upstream == NULL && r->content_handler == NULL
+    return r->content_handler == NULL
            && r->headers_out.content_encoding != NULL;
 }
 

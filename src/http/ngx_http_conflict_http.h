@@ -190,8 +190,8 @@ ngx_int_t ngx_http_conflict_header_own(ngx_http_request_t *r,
     const ngx_str_t *names);
 
 /*
- * Adds a request header to such a copy.  The name, also in lower case, and the
- * value are not copied.  NULL: out of memory.
+ * Adds a request header to a list of its own.  The name, also in lower case,
+ * and the value are not copied.  NULL: out of memory.
  */
 ngx_table_elt_t *ngx_http_conflict_header_push(ngx_http_request_t *r,
     const char *name, const char *lowcase, ngx_str_t *value);
@@ -201,7 +201,8 @@ ngx_uint_t ngx_http_conflict_header_listed(ngx_str_t *name,
     const ngx_str_t *names);
 
 /*
- * Takes the next token of a list with commas from "rest".  0: there is none.
+ * Takes the next token of a list from "rest"; it ends at a comma or a space.
+ * 0: there is none.
  */
 ngx_uint_t ngx_http_conflict_header_token(ngx_str_t *rest, ngx_str_t *token);
 

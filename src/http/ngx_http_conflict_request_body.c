@@ -148,7 +148,7 @@ ngx_http_conflict_request_body_start(ngx_http_request_t *r,
         r->request_body_file_group_access = 1;
         r->request_body_file_log_level = 0;
 
-    } else if (!ctx->conf->upstream) {
+    } else if (!ctx->conf->upstream && !r->request_body_in_persistent_file) {
         /* a handler such as that of Lua opens the file by its name */
         r->request_body_in_persistent_file = 1;
         r->request_body_in_clean_file = 1;

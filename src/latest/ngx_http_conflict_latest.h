@@ -94,6 +94,10 @@ void ngx_http_conflict_latest_get_restore(ngx_http_conflict_ctx_t *ctx);
  */
 ngx_int_t ngx_http_conflict_latest_get_access(ngx_http_request_t *r);
 
+/* Has the own GET miss what memcached has, if a miss leads it on. */
+void ngx_http_conflict_latest_memcached(ngx_http_request_t *r,
+    ngx_http_conflict_latest_t *latest);
+
 
 /*
  * Starts the own GET, unless it was started.  NGX_AGAIN: it is in progress,

@@ -19,19 +19,9 @@ static ngx_int_t ngx_http_conflict_latest_get_prepare(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *sr);
 static ngx_int_t ngx_http_conflict_latest_get_guarded(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
-static void ngx_http_conflict_latest_get_memcached(ngx_http_request_t *r,
-    ngx_http_conflict_latest_t *latest);
-static ngx_uint_t ngx_http_conflict_latest_get_missed(ngx_http_request_t *r);
 static ngx_int_t ngx_http_conflict_latest_get_denied(ngx_http_request_t *r,
     ngx_int_t rc);
 static void ngx_http_conflict_latest_get_delayed(ngx_http_request_t *r);
-
-
-static ngx_str_t  ngx_http_conflict_latest_get_key =
-    ngx_string("memcached_key");
-
-static ngx_str_t  ngx_http_conflict_latest_get_no_key =
-    ngx_string("ngx_http_conflict_module:none");
 
 
 /* of a request for a change stream: they are not about the resource */
@@ -400,7 +390,7 @@ ngx_http_conflict_latest_get_access(ngx_http_request_t *r)
         return ngx_http_conflict_latest_get_denied(r, rc);
     }
 
-    ngx_http_conflict_latest_get_memcached(r, latest);
+    ngx_http_conflict_latest_memcached(r, latest);
 
     /* proxy_pass escapes the URI of a subrequest by it */
     r->internal = 1;
@@ -410,96 +400,6 @@ ngx_http_conflict_latest_get_access(ngx_http_request_t *r)
     latest->loc_conf = r->loc_conf;
 
     return rc;
-}
-
-
-/*
- * What "memcached_pass" finds may be of any age.  With a key that it cannot
- * find, the GET is led on as by any miss, and has the right one again there.
- */
-
-static void
-ngx_http_conflict_latest_get_memcached(ngx_http_request_t *r,
-    ngx_http_conflict_latest_t *latest)
-{
-    ngx_str_t                  *none;
-    ngx_uint_t                  i;
-    ngx_http_variable_t        *v;
-    ngx_http_variable_value_t  *key;
-    ngx_http_core_main_conf_t  *cmcf;
-
-    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
-    none = &ngx_http_conflict_latest_get_no_key;
-    v = cmcf->variables.elts;
-
-    for (i = 0; i < cmcf->variables.nelts; i++) {
-
-        if (v[i].name.len == ngx_http_conflict_latest_get_key.len
-            && ngx_strncmp(v[i].name.data,
-                           ngx_http_conflict_latest_get_key.data,
-                           v[i].name.len)
-               == 0)
-        {
-            break;
-        }
-    }
-
-    if (i == cmcf->variables.nelts) {
-        return;
-    }
-
-    key = &r->variables[i];
-
-    if (key->data == none->data) {
-        *key = latest->memcached_key;
-    }
-
-    if (ngx_http_conflict_latest_get_missed(r)) {
-        latest->memcached_key = *key;
-
-        ngx_memzero(key, sizeof(ngx_http_variable_value_t));
-
-        key->valid = 1;
-        key->len = none->len;
-        key->data = none->data;
-    }
-}
-
-
-/* whether the location has "memcached_pass", and leads on what is missing */
-
-static ngx_uint_t
-ngx_http_conflict_latest_get_missed(ngx_http_request_t *r)
-{
-    ngx_uint_t                      i;
-    ngx_http_err_page_t            *page;
-    ngx_http_upstream_conf_t       *ucf;
-    ngx_http_core_loc_conf_t       *clcf;
-    ngx_http_conflict_main_conf_t  *nmcf;
-
-    nmcf = ngx_http_get_module_main_conf(r, ngx_http_conflict_module);
-
-    if (nmcf->memcached == NULL) {
-        return 0;
-    }
-
-    ucf = r->loc_conf[nmcf->memcached->ctx_index];
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-
-    if (ucf->upstream == NULL || clcf->error_pages == NULL) {
-        return 0;
-    }
-
-    page = clcf->error_pages->elts;
-
-    for (i = 0; i < clcf->error_pages->nelts; i++) {
-
-        if (page[i].status == NGX_HTTP_NOT_FOUND) {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 

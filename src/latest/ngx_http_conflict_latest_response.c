@@ -408,14 +408,19 @@ ngx_http_conflict_latest_response_append(ngx_pool_t *pool, u_char **data,
     }
 
     p = *data + *len;
-    *len += more;
 
     if (ngx_buf_in_memory(b)) {
         ngx_memcpy(p, b->pos, more);
-        return NGX_OK;
+
+    } else if (ngx_http_conflict_file_read(b->file, p, more, b->file_pos)
+               != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
-    return ngx_http_conflict_file_read(b->file, p, more, b->file_pos);
+    *len += more;
+
+    return NGX_OK;
 }
 
 

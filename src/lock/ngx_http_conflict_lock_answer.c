@@ -9,7 +9,6 @@
 #include "lock/ngx_http_conflict_lock.h"
 #include "answer/ngx_http_conflict_answer.h"
 #include "answer/ngx_http_conflict_endpoint.h"
-#include "audit/ngx_http_conflict_audit.h"
 
 
 static json_t *ngx_http_conflict_lock_answer_body(ngx_http_conflict_ctx_t *ctx);
@@ -42,8 +41,6 @@ ngx_http_conflict_lock_answer(ngx_http_request_t *r)
     ngx_http_conflict_writer_print(&out, "{");
     ngx_http_conflict_json_print(&out, ngx_http_conflict_lock_answer_body(ctx));
     ngx_http_conflict_writer_print(&out, "}\n");
-
-    ngx_http_conflict_audit(r, ctx, NGX_HTTP_OK);
 
     return ngx_http_conflict_endpoint_send(r, ctx, &out);
 }

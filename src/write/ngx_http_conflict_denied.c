@@ -12,10 +12,11 @@
 
 
 typedef struct {
-    ngx_uint_t                     passed;     /* the phases in between */
+    ngx_uint_t                     passed;     /* has reached PRECONTENT */
 } ngx_http_conflict_denied_t;
 
 
+static ngx_int_t ngx_http_conflict_denied_mark(ngx_http_request_t *r);
 static ngx_http_conflict_denied_t *ngx_http_conflict_denied_find(
     ngx_http_request_t *r);
 static void ngx_http_conflict_denied_cleanup(void *data);
@@ -29,14 +30,13 @@ static void ngx_http_conflict_denied_cleanup(void *data);
 ngx_int_t
 ngx_http_conflict_denied_handler(ngx_http_request_t *r)
 {
-    ngx_http_cleanup_t            *cln;
     ngx_http_core_loc_conf_t      *clcf;
     ngx_http_conflict_denied_t    *denied;
     ngx_http_conflict_loc_conf_t  *nlcf;
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
-    if (r != r->main || r->error_page || r->err_status
+    if (r != r->main || r->post_action || r->error_page || r->err_status
         || clcf->error_pages == NULL)
     {
         return NGX_DECLINED;
@@ -57,17 +57,8 @@ ngx_http_conflict_denied_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    cln = ngx_http_cleanup_add(r, sizeof(ngx_http_conflict_denied_t));
-    if (cln == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    cln->handler = ngx_http_conflict_denied_cleanup;
-
-    denied = cln->data;
-    denied->passed = 0;
-
-    return NGX_DECLINED;
+    return (ngx_http_conflict_denied_mark(r) == NGX_OK)
+           ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 
 
@@ -81,6 +72,51 @@ ngx_http_conflict_denied_passed(ngx_http_request_t *r)
     if (denied && !r->error_page && r->err_status == 0) {
         denied->passed = 1;
     }
+}
+
+
+/* other errors may be used to lead on to the API, as in "error_page 418" */
+
+ngx_int_t
+ngx_http_conflict_denied_before(ngx_http_request_t *r)
+{
+    switch (r->err_status) {
+
+    case NGX_HTTP_UNAUTHORIZED:
+    case NGX_HTTP_FORBIDDEN:
+    case NGX_HTTP_REQUEST_ENTITY_TOO_LARGE:
+    case NGX_HTTP_TOO_MANY_REQUESTS:
+    case NGX_HTTP_SERVICE_UNAVAILABLE:
+
+        if (ngx_http_conflict_denied_find(r) == NULL) {
+            return ngx_http_conflict_denied_mark(r);
+        }
+
+        /* fall through */
+
+    default:
+        return NGX_OK;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_conflict_denied_mark(ngx_http_request_t *r)
+{
+    ngx_http_cleanup_t          *cln;
+    ngx_http_conflict_denied_t  *denied;
+
+    cln = ngx_http_cleanup_add(r, sizeof(ngx_http_conflict_denied_t));
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_http_conflict_denied_cleanup;
+
+    denied = cln->data;
+    denied->passed = 0;
+
+    return NGX_OK;
 }
 
 

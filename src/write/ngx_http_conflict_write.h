@@ -224,8 +224,15 @@ ngx_int_t ngx_http_conflict_denied_handler(ngx_http_request_t *r);
 void ngx_http_conflict_denied_passed(ngx_http_request_t *r);
 
 /*
+ * The same for a request that was not seen before, but is a page: it was denied
+ * before PREACCESS, by "return" or for its Content-Length.
+ */
+ngx_int_t ngx_http_conflict_denied_before(ngx_http_request_t *r);
+
+/*
  * 1 if nginx has denied the request between these phases, and has led it on to
- * a page, from a location that is guarded or to which one has led.
+ * a page, from a location that is guarded or to which one has led; or before
+ * them, if the page keeps the status.
  */
 ngx_uint_t ngx_http_conflict_denied(ngx_http_request_t *r);
 

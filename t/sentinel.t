@@ -154,6 +154,8 @@ set_doc('/plain/1', { n => 1 });
 
 my $v = settled('/plain/1');
 
+until_true { redis($::replica, 'EXISTS', 'conflict:{localhost/plain/1}') };
+
 redis($::master, qw(CONFIG SET min-replicas-to-write 1));
 redis($::sentinels[0], 'SENTINEL', 'FAILOVER', 'notes');
 until_true { redis_info($::replica, 'role') eq 'master' };

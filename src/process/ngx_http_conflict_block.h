@@ -18,7 +18,8 @@
 /*
  * As ngx_alloc() and ngx_free(), for objects that every write allocates: freed
  * ones are used again, the last one first, while the caches of the processor
- * still have it.  Each of the two takes only what the other has returned.
+ * still have it.  A block must not be given to ngx_free(), nor other memory to
+ * ngx_http_conflict_block_free().
  */
 void *ngx_http_conflict_block_alloc(size_t size, ngx_log_t *log);
 void ngx_http_conflict_block_free(void *data);

@@ -12,8 +12,8 @@
 
 
 #define NGX_HTTP_CONFLICT_REDIS_ATTEMPTS      5
-#define NGX_HTTP_CONFLICT_REDIS_RETRY_DELAY   50     /* msec, and one more */
-#define NGX_HTTP_CONFLICT_REDIS_RETRY_PART    8      /* for so many calls */
+#define NGX_HTTP_CONFLICT_REDIS_RETRY_DELAY   50     /* msec */
+#define NGX_HTTP_CONFLICT_REDIS_RETRY_PART    8      /* retries per msec more */
 #define NGX_HTTP_CONFLICT_REDIS_RETRY_LIMIT   4096   /* calls per connection */
 #define NGX_HTTP_CONFLICT_REDIS_PROBE         500    /* msec */
 #define NGX_HTTP_CONFLICT_REDIS_PATIENCE      10     /* timeouts of a call */
@@ -393,7 +393,7 @@ ngx_http_conflict_redis_call_timer(ngx_http_conflict_redis_connection_t *conn)
 
     if (conn->state == NGX_HTTP_CONFLICT_REDIS_READY) {
 
-        /* what the first have to tell, the others have to know */
+        /* a begin that has waited must find what retried calls leave */
 
         if ((ngx_msec_int_t) (conn->retry_at - ngx_current_msec) <= 0) {
             ngx_http_conflict_redis_call_resend(conn, &conn->retrying);

@@ -150,7 +150,6 @@ test-tools:
 	$(install) $(CLIENT_PACKAGES) || true
 	$(install) $(LANGUAGE_PACKAGES) || true
 	@$(MAKE) -j$$(nproc) --no-print-directory -s $(MODULE) $(TEST_MODULE) \
-		$(if $(filter fuzz test,$(MAKECMDGOALS)),$(FUZZ_MODULE)) \
 		$(BROKEN_MODULES) $(B)/promtool $(B)/page/node_modules \
 		$(B)/clients/node_modules $(B)/docs/node_modules \
 		$(B)/install/node_modules $(B)/grafana/node_modules
@@ -251,7 +250,7 @@ $(BROKEN_MODULES): $(B)/broken/%/ngx_http_conflict_module.so: $(TEST_MODULE)
 	@cp --remove-destination $(B)/objs-broken-$*/$(@F) $@
 	@rm -rf $(B)/objs-broken-$*
 
-# instrumented for the fuzzer and the sanitizers
+# instrumented for the fuzzer and the sanitizers; t/run builds it
 
 $(FUZZ_MODULE): $(B)/objs-fuzz/Makefile
 	@$(MAKE) --no-print-directory -s -C $(B)/src \

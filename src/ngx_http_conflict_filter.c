@@ -431,6 +431,14 @@ ngx_http_conflict_filter_write(ngx_http_request_t *r,
         ngx_str_null(&ctx->version.upstream_tag);
     }
 
+    if (r->headers_out.status < NGX_HTTP_SPECIAL_RESPONSE
+        && !ngx_http_conflict_filter_result_known(ctx))
+    {
+        /* the upstream's, too, would be those of the client's document */
+        ngx_http_clear_etag(r);
+        ngx_http_clear_last_modified(r);
+    }
+
     version = tagged ? op->out.version : 0;
 
     if (ctx->conf->report) {

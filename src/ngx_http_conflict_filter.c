@@ -358,13 +358,21 @@ ngx_http_conflict_filter_offer_etag(ngx_http_request_t *r,
 /*
  * Whether the client knows the body that the version names.  The client has
  * not seen the result of a merge, unless the response shows it (see RFC 9110,
- * 9.3.4, on PUT).  Removing the member with the base does not count: it is
- * not part of the client's document.
+ * 9.3.4, on PUT), nor what a stale part of a document has left as it is.
+ * Removing the member with the base does not count: it is not part of the
+ * client's document.
  */
 
 static ngx_uint_t
 ngx_http_conflict_filter_result_known(ngx_http_conflict_ctx_t *ctx)
 {
+    if (ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_OVERWROTE
+        && (ctx->method != NGX_HTTP_PUT
+            || ctx->conf->put != CONFLICT_FORM_WHOLE))
+    {
+        return 0;
+    }
+
     return ctx->merge.text.data == NULL
            || (ctx->method != NGX_HTTP_PUT && ctx->response
                && ctx->response->recording);
@@ -431,7 +439,7 @@ ngx_http_conflict_filter_write(ngx_http_request_t *r,
         ngx_str_null(&ctx->version.upstream_tag);
     }
 
-    if (r->headers_out.status < NGX_HTTP_SPECIAL_RESPONSE
+    if (!ctx->conf->report && r->headers_out.status < NGX_HTTP_SPECIAL_RESPONSE
         && !ngx_http_conflict_filter_result_known(ctx))
     {
         /* the upstream's, too, would be those of the client's document */

@@ -366,16 +366,23 @@ ngx_http_conflict_filter_offer_etag(ngx_http_request_t *r,
 static ngx_uint_t
 ngx_http_conflict_filter_result_known(ngx_http_conflict_ctx_t *ctx)
 {
-    if (ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_OVERWROTE
-        && (ctx->method != NGX_HTTP_PUT
-            || ctx->conf->put != CONFLICT_FORM_WHOLE))
-    {
+    ngx_uint_t  part;
+
+    part = (ctx->method != NGX_HTTP_PUT
+            || ctx->conf->put != CONFLICT_FORM_WHOLE);
+
+    if (part && ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_OVERWROTE) {
         return 0;
     }
 
-    return ctx->merge.text.data == NULL
-           || (ctx->method != NGX_HTTP_PUT && ctx->response
-               && ctx->response->recording);
+    if (ctx->merge.text.data == NULL
+        && !(part && ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_MERGED))
+    {
+        return 1;
+    }
+
+    return ctx->method != NGX_HTTP_PUT && ctx->response
+           && ctx->response->recording;
 }
 
 

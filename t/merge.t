@@ -780,6 +780,17 @@ is(PUT('/lm/1', { a => 2, b => 1, base_version => $v })->{status}, 204,
 $r = PUT('/lm/1', { a => 1, b => 2, base_version => $v });
 is(header($r, 'Last-Modified'), undef, 'merged');
 
+# a part that is forwarded as it was sent
+
+set_doc('/plain/9', { a => 1, b => 1 });
+$v = version(GET('/plain/9'));
+is(PUT('/plain/9', { a => 2, b => 1, base_version => $v })->{status}, 204,
+   'a write');
+$r = http('PATCH', '/plain/9', body => qq({"b":2,"base_version":$v}),
+          headers => ['Content-Type: application/merge-patch+json']);
+like(header($r, 'Conflict'), qr/^merged/, 'merged');
+is(header($r, 'ETag'), undef, 'its client does not know the document');
+
 # a row in an envelope
 
 set_doc('/row/1', { a => 1, b => 1 });

@@ -371,12 +371,8 @@ ngx_http_conflict_filter_result_known(ngx_http_conflict_ctx_t *ctx)
     part = (ctx->method != NGX_HTTP_PUT
             || ctx->conf->put != CONFLICT_FORM_WHOLE);
 
-    if (part && ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_OVERWROTE) {
-        return 0;
-    }
-
     if (ctx->merge.text.data == NULL
-        && !(part && ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_MERGED))
+        && (!part || ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_PASSED))
     {
         return 1;
     }

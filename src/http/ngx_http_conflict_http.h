@@ -70,6 +70,10 @@ void ngx_http_conflict_caller_token(ngx_http_request_t *r,
 ngx_int_t ngx_http_conflict_conflict_field(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
+/* 1 if the client of the response may see the version. */
+ngx_uint_t ngx_http_conflict_conflict_field_visible(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
 
 /*
  * Adds Vary and the Access-Control fields to the module's own response: those

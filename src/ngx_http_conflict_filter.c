@@ -443,6 +443,7 @@ ngx_http_conflict_filter_write(ngx_http_request_t *r,
     }
 
     if (!ctx->conf->report && r->headers_out.status < NGX_HTTP_SPECIAL_RESPONSE
+        && ctx->flow.outcome != NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED
         && !ngx_http_conflict_filter_result_known(ctx))
     {
         /* the upstream's, too, would be those of the client's document */

@@ -82,6 +82,12 @@ for my $path ('/plain/1', '/etag/1', '/assign/quiet/1') {
 
 is(scalar(conflicts()), 6, 'and logged');
 
+my $r = http('PATCH', '/etag/1', body => '{"b":4}',
+             headers => ['Content-Type: application/x']);
+
+is(header($r, 'Conflict'), 'unchecked', 'what was not compared with anything');
+like(header($r, 'ETag'), qr/^"e/, 'has the tag of the API');
+
 
 === client_wins does the same under its own name
 --- config

@@ -358,16 +358,27 @@ ngx_http_conflict_filter_offer_etag(ngx_http_request_t *r,
 /*
  * Whether the client knows the body that the version names.  The client has
  * not seen the result of a merge, unless the response shows it (see RFC 9110,
- * 9.3.4, on PUT).  Removing the member with the base does not count: it is
- * not part of the client's document.
+ * 9.3.4, on PUT), nor what a stale part of a document has left as it is.
+ * Removing the member with the base does not count: it is not part of the
+ * client's document.
  */
 
 static ngx_uint_t
 ngx_http_conflict_filter_result_known(ngx_http_conflict_ctx_t *ctx)
 {
-    return ctx->merge.text.data == NULL
-           || (ctx->method != NGX_HTTP_PUT && ctx->response
-               && ctx->response->recording);
+    ngx_uint_t  part;
+
+    part = (ctx->method != NGX_HTTP_PUT
+            || ctx->conf->put != CONFLICT_FORM_WHOLE);
+
+    if (ctx->merge.text.data == NULL
+        && (!part || ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_PASSED))
+    {
+        return 1;
+    }
+
+    return ctx->method != NGX_HTTP_PUT && ctx->response
+           && ctx->response->recording;
 }
 
 
@@ -429,6 +440,15 @@ ngx_http_conflict_filter_write(ngx_http_request_t *r,
          * the client has sent, or that a read shows.
          */
         ngx_str_null(&ctx->version.upstream_tag);
+    }
+
+    if (!ctx->conf->report && r->headers_out.status < NGX_HTTP_SPECIAL_RESPONSE
+        && ctx->flow.outcome != NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED
+        && !ngx_http_conflict_filter_result_known(ctx))
+    {
+        /* the upstream's, too, would be those of the client's document */
+        ngx_http_clear_etag(r);
+        ngx_http_clear_last_modified(r);
     }
 
     version = tagged ? op->out.version : 0;

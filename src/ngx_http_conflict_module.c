@@ -337,11 +337,11 @@ ngx_http_conflict_module_init(ngx_conf_t *cf)
                       "merge\"", &nmcf->rule_directive);
     }
 
+    ngx_http_conflict_route_warn(cf, nmcf);
+
     if (!nmcf->guarded) {
         return NGX_OK;
     }
-
-    ngx_http_conflict_route_warn(cf, nmcf);
 
     if (ngx_http_conflict_directive_list_check(cf, nmcf) != NGX_OK) {
         return NGX_ERROR;

@@ -119,6 +119,14 @@ ngx_http_conflict_variables_get(ngx_http_request_t *r,
         break;
 
     case NGX_HTTP_CONFLICT_VAR_VERSION:
+
+        if (r->main->headers_out.status && !r->main->header_sent
+            && !ngx_http_conflict_conflict_field_visible(r->main, ctx))
+        {
+            /* for a field of the response, as by "add_header" */
+            break;
+        }
+
         rc = ngx_http_conflict_variables_number(r, &value, "%uL",
                                                 ctx->version.current);
         break;

@@ -123,7 +123,7 @@ __DATA__
 --- steps
 node_tests(25, 'nginx.test.js');
 node_tests(4, 'versions.test.js');
-node_tests(12, 'watch.test.js');
+node_tests(13, 'watch.test.js');
 node_tests(4, 'inbox.test.js');
 node_tests(13, 'orders.test.js');
 
@@ -166,6 +166,7 @@ is(`$top/build/clients/node_modules/.bin/tsc --noEmit --strict --target es2022 -
 --- config
     location /api/ {
         conflict version;
+        conflict_max_body 4k;
         proxy_pass http://api/plain/;
     }
     location ~ ^(?<resource>/api/.+)/lock$ {
@@ -175,7 +176,7 @@ is(`$top/build/clients/node_modules/.bin/tsc --noEmit --strict --target es2022 -
 --- steps
 local $ENV{NODE_PATH} = "$ENV{TEST_NGINX_TOP}/build/clients/node_modules";
 
-told(10, "node $ENV{TEST_NGINX_TOP}/t/clients/pages.js http://127.0.0.1:" . port());
+told(11, "node $ENV{TEST_NGINX_TOP}/t/clients/pages.js http://127.0.0.1:" . port());
 
 
 === clients/python

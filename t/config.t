@@ -1855,6 +1855,50 @@ is(header(GET('/admin/'), 'Conflict'), undef, 'the status is not');
 "conflict_events" in location "/events" can tell nothing: no location with "conflict" has its store, "default"
 
 
+=== versions in a store in which none are kept
+--- http_config
+    conflict_store a zone=1m;
+--- config
+    location ~ ^(?<path>/.*)/versions$ {
+        conflict_versions;
+        conflict_key $path;
+    }
+    location /x/ {
+        conflict version store=a;
+        conflict_history 8 versions;
+        proxy_pass http://api;
+    }
+    location /y/ {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- error_log
+"conflict_versions" in location "^(?<path>/.*)/versions$" will have nothing: no location with "conflict_history ... versions" has its store, "default"
+
+
+=== a store that nobody has named
+--- http_config
+    conflict_store fleet zone=1m;
+--- config
+    location /x/ {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- error_log
+"conflict_store fleet" is used by no location, name it as in "conflict version store=fleet"
+
+
+=== the same without any policy
+--- http_config
+    conflict_store default zone=1m;
+--- config
+    location /x/ {
+        proxy_pass http://api;
+    }
+--- error_log
+"conflict_store default" is used by no location, name it as in "conflict version store=default"
+
+
 === endpoints of stores that are used
 --- http_config
     conflict_store a zone=1m;
@@ -1870,12 +1914,18 @@ is(header(GET('/admin/'), 'Conflict'), undef, 'the status is not');
         conflict version store=a;
         conflict_inbox all;
     }
+    location ~ ^(?<path>/.*)/versions$ {
+        conflict_versions;
+        conflict_key $path;
+    }
     location /x/ {
         conflict version hold;
+        conflict_history 8 versions;
         proxy_pass http://api;
     }
 --- no_error_log
 has its store
+is used by no location
 
 
 === an inbox in which all clients are one user
@@ -1958,10 +2008,39 @@ has no variable
             conflict off;
         }
     }
+    location /key/ {
+        conflict_key $uri;
+        proxy_pass http://api;
+    }
+    location /methods/ {
+        conflict_methods PUT;
+        proxy_pass http://api;
+    }
+    location /base/ {
+        conflict_base json:/v;
+        proxy_pass http://api;
+    }
+    location /version/ {
+        conflict_version json:/v;
+        proxy_pass http://api;
+    }
+    location /inject/ {
+        conflict_inject json:/v;
+        proxy_pass http://api;
+    }
+    location = /y/status {
+        conflict_key $uri;
+        conflict_status;
+    }
 --- error_log
 "conflict_require" in location "/x/" has no effect without "conflict"
+"conflict_key" in location "/key/" has no effect without "conflict"
+"conflict_methods" in location "/methods/" has no effect without "conflict"
+"conflict_base" in location "/base/" has no effect without "conflict"
+"conflict_version" in location "/version/" has no effect without "conflict"
+"conflict_inject" in location "/inject/" has no effect without "conflict"
 --- no_error_log
-"conflict_require" in location "/y/
+in location "/y/
 
 
 === a lock endpoint that is a stream as well

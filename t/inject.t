@@ -51,6 +51,13 @@ for my $doc (sort keys %docs) {
     is(header($r, 'Content-Length'), undef, 'the length is not claimed');
 }
 
+for my $sum ('Content-MD5', 'Digest', 'Content-Digest', 'Repr-Digest') {
+    my $r = GET('/plain/1', "X-Up-Read: apply header=$sum:x");
+
+    is($r->{status}, 200, 'a body of which the API has sent a sum');
+    is(header($r, $sum), undef, 'which is not that of the changed one');
+}
+
 set_doc('/row/1', { id => 1 });
 
 my $r = GET('/row/1');

@@ -42,6 +42,53 @@ cmp_ok($log[0]{server_version}, '<', version($r), 'not the new one');
 is($log[0]{client_origin}, 'phone', 'the device');
 
 
+=== what a stale part has left as it is the client has not seen
+--- config
+    location / {
+        conflict lww;
+        proxy_pass http://api;
+    }
+    location /etag/ {
+        conflict client_wins;
+        conflict_version header:ETag;
+        proxy_pass http://api;
+    }
+    location /assign/ {
+        conflict lww;
+        conflict_partial put;
+        proxy_pass http://api;
+    }
+--- steps
+for my $path ('/plain/1', '/etag/1', '/assign/quiet/1') {
+    set_doc($path, { a => 1, b => 1 });
+
+    my ($tag) = header(GET($path), 'ETag') =~ /^"([^."]+)/;
+
+    is(PUT($path, { a => 2, b => 1, base_version => $tag })->{status} / 100 | 0,
+       2, "$path: another client");
+
+    my $r = $path =~ /assign/ ? PUT($path, { b => 2, base_version => $tag })
+                              : PATCH($path, { b => 2, base_version => $tag });
+
+    like(header($r, 'Conflict'), qr/^overwrote/, 'a part');
+    is(header($r, 'ETag'), undef, 'no tag for what it does not know');
+
+    $r = PUT($path, { a => 1, b => 3, base_version => $tag });
+    like(header($r, 'Conflict'), qr/^overwrote/, 'so the next one is stale');
+
+    my $whole = $path !~ /assign/;
+    is(defined header($r, 'ETag'), $whole, 'a whole document is known');
+}
+
+is(scalar(conflicts()), 6, 'and logged');
+
+my $r = http('PATCH', '/etag/1', body => '{"b":4}',
+             headers => ['Content-Type: application/x']);
+
+is(header($r, 'Conflict'), 'unchecked', 'what was not compared with anything');
+like(header($r, 'ETag'), qr/^"e/, 'has the tag of the API');
+
+
 === client_wins does the same under its own name
 --- config
     location / {

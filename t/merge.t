@@ -756,9 +756,13 @@ is(PUT('/etag/1', { a => 2, b => 1, base_version => $tag })->{status}, 200,
    'a write');
 $r = PUT('/etag/1', { a => 1, b => 2, base_version => $tag });
 is($r->{status}, 200, 'merged');
+is(header($r, 'ETag'), undef, 'no tag: the client sent another document');
 $sent = json((journal())[-1]);
 is("$sent->{a} $sent->{b}", '2 2', 'both');
 isnt($sent->{base_version}, $tag, 'on another version');
+my ($now) = header(GET('/etag/1'), 'ETag') =~ /"(.*)"/;
+$r = PUT('/etag/1', { a => 2, b => 3, base_version => $now });
+like(header($r, 'ETag'), qr/"e/, 'that of a write as it was sent');
 
 $r = PUT('/etag/1', { a => 9, b => 1, base_version => $tag });
 is($r->{status}, 409, 'a clash');
@@ -766,11 +770,32 @@ is_deeply(json($r)->{conflicts}[0],
           { field => '/a', rule => 'auto', base => 1, server => 2,
             client => 9 }, 'with its base');
 
+# a date is a validator as well
+
+set_doc('/lm/1', { a => 1, b => 1 });
+
+my $v = version(GET('/lm/1'));
+is(PUT('/lm/1', { a => 2, b => 1, base_version => $v })->{status}, 204,
+   'a write');
+$r = PUT('/lm/1', { a => 1, b => 2, base_version => $v });
+is(header($r, 'Last-Modified'), undef, 'merged');
+
+# a part that is forwarded as it was sent
+
+set_doc('/plain/9', { a => 1, b => 1 });
+$v = version(GET('/plain/9'));
+is(PUT('/plain/9', { a => 2, b => 1, base_version => $v })->{status}, 204,
+   'a write');
+$r = http('PATCH', '/plain/9', body => qq({"b":2,"base_version":$v}),
+          headers => ['Content-Type: application/merge-patch+json']);
+like(header($r, 'Conflict'), qr/^merged/, 'merged');
+is(header($r, 'ETag'), undef, 'its client does not know the document');
+
 # a row in an envelope
 
 set_doc('/row/1', { a => 1, b => 1 });
 
-my $v = version(GET('/row/1'));
+$v = version(GET('/row/1'));
 is(PUT('/row/1', { a => 2, b => 1, base_version => $v })->{status}, 200,
    'a write');
 is(PUT('/row/1', { a => 1, b => 2, base_version => $v })->{status}, 200,

@@ -223,3 +223,24 @@ for my $path ('/plain/1', '/if/1') {
               map { @{ $_->{headers} } } seen()), 0,
        'the API never sees a tag that it does not know');
 }
+
+
+=== no tag is offered for a document that the client does not know
+--- config
+    location / {
+        conflict version report;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { a => 1, b => 1 });
+
+GET('/plain/1') for 1 .. 2;
+
+my $v = version(GET('/plain/1'));
+my $r = PUT('/plain/1', { a => 2, b => 1, base_version => $v });
+
+isnt(header($r, 'ETag'), undef, 'a write');
+
+$r = PATCH('/plain/1', { b => 2, base_version => $v });
+like(header($r, 'Conflict'), qr/^rejected;.*report$/, 'a stale part');
+is(header($r, 'ETag'), undef, 'has none: the next write would look current');

@@ -81,3 +81,31 @@ my %h = map { $_->[0] => $_->[1] } @{ (journal())[0]{headers} };
 
 is($h{'x-base'}, 'a%0D%0AX-Evil: 1%00%7F%', 'at the upstream');
 ok(!exists $h{'x-evil'}, 'one field as well');
+
+
+=== in a response: no version for a client that may not see the resource
+--- config
+    location / {
+        conflict version;
+        add_header X-Version $conflict_version always;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/auth/1', { n => 1 });
+
+my $may = 'Authorization: Bearer reader';
+my $v = version(GET('/auth/1', $may));
+my $r = PUT('/auth/1', { n => 2, base_version => $v }, $may);
+
+is(header($r, 'X-Version'), version($r), 'of a write');
+is(header(PUT('/auth/1', { n => 3, base_version => $v }, $may), 'X-Version'),
+   version($r), 'of a refusal');
+
+for my $who ('Authorization: Bearer other', 'X-Nobody: 1') {
+    for my $r (GET('/auth/1', $who),
+               PUT('/auth/1', { n => 3, base_version => $v }, $who))
+    {
+        like($r->{status}, qr/^40[139]$/, "$who: $r->{status}");
+        is(header($r, 'X-Version'), undef, 'nothing');
+    }
+}

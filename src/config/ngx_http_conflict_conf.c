@@ -9,6 +9,8 @@
 #include "config/ngx_http_conflict_conf.h"
 
 
+static const char *ngx_http_conflict_conf_needs_policy(
+    ngx_http_conflict_loc_conf_t *conf);
 static void ngx_http_conflict_conf_merge_block(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *prev, ngx_http_conflict_loc_conf_t *conf);
 static ngx_int_t ngx_http_conflict_conf_complete(ngx_conf_t *cf,
@@ -196,11 +198,12 @@ ngx_http_conflict_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_conflict_loc_conf_t *prev = parent;
     ngx_http_conflict_loc_conf_t *conf = child;
 
-    ngx_uint_t    own, policy, require;
+    ngx_uint_t    own, policy;
+    const char   *needs;
     ngx_array_t  *rules;
 
     own = (conf->policy != NGX_CONF_UNSET_UINT);
-    require = (conf->require == 1);
+    needs = ngx_http_conflict_conf_needs_policy(conf);
     rules = conf->rules;
 
     if (conf->policy == NGX_CONF_UNSET_UINT) {
@@ -273,7 +276,7 @@ ngx_http_conflict_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    ngx_http_conflict_location_warn(cf, conf, own, require, rules);
+    ngx_http_conflict_location_warn(cf, conf, own, needs, rules);
     ngx_http_conflict_directive_resolver_merge(cf, conf, prev);
 
     if (ngx_http_conflict_conf_complete(cf, conf) != NGX_OK) {
@@ -281,6 +284,42 @@ ngx_http_conflict_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* what is set on this level, and is of no use without a policy */
+
+static const char *
+ngx_http_conflict_conf_needs_policy(ngx_http_conflict_loc_conf_t *conf)
+{
+    if (conf->require == 1) {
+        return "conflict_require";
+    }
+
+    if (conf->key) {
+        return "conflict_key";
+    }
+
+    if (conf->methods) {
+        return "conflict_methods";
+    }
+
+    if (conf->base != NGX_CONF_UNSET_PTR) {
+        return "conflict_base";
+    }
+
+    if (conf->version != NGX_CONF_UNSET_PTR) {
+        return "conflict_version";
+    }
+
+    if ((conf->inject != NGX_CONF_UNSET_PTR
+         && conf->inject->place != NGX_HTTP_CONFLICT_DEFAULT)
+        || (conf->list != NGX_CONF_UNSET_PTR && conf->list != NULL))
+    {
+        return "conflict_inject";
+    }
+
+    return NULL;
 }
 
 

@@ -462,12 +462,12 @@ ngx_int_t ngx_http_conflict_location(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 
 /*
- * Warns of directives without effect: of a policy if "own" is 1, of
- * conflict_require if "require" is 1, and of "rules" that are not inherited,
- * or NULL.
+ * Warns of directives without effect: of a policy if "own" is 1, of "needs",
+ * a directive that needs one, and of "rules" that are not inherited; both may
+ * be NULL.
  */
 void ngx_http_conflict_location_warn(ngx_conf_t *cf,
-    ngx_http_conflict_loc_conf_t *conf, ngx_uint_t own, ngx_uint_t require,
+    ngx_http_conflict_loc_conf_t *conf, ngx_uint_t own, const char *needs,
     ngx_array_t *rules);
 
 /* 1 if the location of the request has "try_files". */

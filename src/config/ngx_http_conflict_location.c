@@ -606,7 +606,7 @@ ngx_http_conflict_location_default_log(ngx_conf_t *cf,
 
 void
 ngx_http_conflict_location_warn(ngx_conf_t *cf,
-    ngx_http_conflict_loc_conf_t *conf, ngx_uint_t own, ngx_uint_t require,
+    ngx_http_conflict_loc_conf_t *conf, ngx_uint_t own, const char *needs,
     ngx_array_t *rules)
 {
     ngx_http_conflict_rule_t  *rule;
@@ -619,10 +619,12 @@ ngx_http_conflict_location_warn(ngx_conf_t *cf,
         return;
     }
 
-    if (require && conf->policy == NGX_HTTP_CONFLICT_OFF) {
+    if (needs && conf->policy == NGX_HTTP_CONFLICT_OFF
+        && !ngx_http_conflict_conf_endpoint(conf) && !conf->status)
+    {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "\"conflict_require\" in location \"%V\" has no "
-                           "effect without \"conflict\"", &conf->name);
+                           "\"%s\" in location \"%V\" has no effect without "
+                           "\"conflict\"", needs, &conf->name);
     }
 
     if (rules && rules->nelts && conf->policy != CONFLICT_MERGE) {

@@ -13,6 +13,8 @@
 static void ngx_http_conflict_route_warn_idle(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_route_t *endpoint,
     const char *name, const char *verb, const char *needs);
+static ngx_uint_t ngx_http_conflict_route_uses(ngx_array_t *routes,
+    ngx_http_conflict_store_t *store);
 static ngx_http_conflict_route_t *ngx_http_conflict_route_place(ngx_conf_t *cf,
     ngx_array_t *routes, ngx_http_conflict_loc_conf_t *conf);
 static ngx_int_t ngx_http_conflict_route_meaning(ngx_conf_t *cf,
@@ -81,6 +83,7 @@ ngx_http_conflict_route_warn(ngx_conf_t *cf,
 {
     ngx_uint_t                     i;
     ngx_http_conflict_route_t     *route;
+    ngx_http_conflict_store_t    **store;
     ngx_http_conflict_loc_conf_t  *conf;
 
     route = nmcf->routes.elts;
@@ -95,6 +98,11 @@ ngx_http_conflict_route_warn(ngx_conf_t *cf,
         } else if (conf->events) {
             ngx_http_conflict_route_warn_idle(cf, nmcf, &route[i], "events",
                                               "can tell", "conflict");
+
+        } else if (conf->versions) {
+            ngx_http_conflict_route_warn_idle(cf, nmcf, &route[i], "versions",
+                                              "will have",
+                                              "conflict_history ... versions");
         }
     }
 
@@ -110,6 +118,40 @@ ngx_http_conflict_route_warn(ngx_conf_t *cf,
                                               "will have", "conflict ... hold");
         }
     }
+
+    store = nmcf->stores.elts;
+
+    for (i = 0; i < nmcf->stores.nelts; i++) {
+
+        if (!ngx_http_conflict_route_uses(&nmcf->routes, store[i])
+            && !ngx_http_conflict_route_uses(&nmcf->unguarded, store[i]))
+        {
+            ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                          "\"conflict_store %V\" is used by no location, "
+                          "name it as in \"conflict version store=%V\"",
+                          &store[i]->name, &store[i]->name);
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_route_uses(ngx_array_t *routes,
+    ngx_http_conflict_store_t *store)
+{
+    ngx_uint_t                  i;
+    ngx_http_conflict_route_t  *route;
+
+    route = routes->elts;
+
+    for (i = 0; i < routes->nelts; i++) {
+
+        if (route[i].store == store) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -128,7 +170,8 @@ ngx_http_conflict_route_warn_idle(ngx_conf_t *cf,
     for (i = 0; i < nmcf->routes.nelts; i++) {
 
         if (!route[i].lock && route[i].store == endpoint->store
-            && (!endpoint->conf->inbox || route[i].conf->hold))
+            && (!endpoint->conf->inbox || route[i].conf->hold)
+            && (!endpoint->conf->versions || route[i].conf->bodies))
         {
             return;
         }

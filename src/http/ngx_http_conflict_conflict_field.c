@@ -9,10 +9,6 @@
 #include "http/ngx_http_conflict_http.h"
 
 
-static ngx_uint_t ngx_http_conflict_conflict_field_visible(
-    ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx);
-
-
 static const ngx_str_t  ngx_http_conflict_conflict_field_name =
     ngx_string("conflict");
 
@@ -107,7 +103,7 @@ ngx_http_conflict_conflict_field(ngx_http_request_t *r,
  * which the upstream has shown the resource may see it.
  */
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_conflict_conflict_field_visible(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {

@@ -66,6 +66,17 @@ const ngx_str_t  ngx_http_conflict_header_private[] = {
 };
 
 
+/* digests of a body, which the module may change */
+
+const ngx_str_t  ngx_http_conflict_header_digests[] = {
+    ngx_string("content-md5"),
+    ngx_string("digest"),
+    ngx_string("content-digest"),
+    ngx_string("repr-digest"),
+    ngx_null_string
+};
+
+
 /*
  * What the names of fields begin with that say what the body of a write is, or
  * what is to be done with it: parts of uploads, methods of WebDAV, copies and
@@ -473,6 +484,22 @@ ngx_http_conflict_header_token(ngx_str_t *rest, ngx_str_t *token)
     rest->len = last - p;
 
     return token->len != 0;
+}
+
+
+/* its length is not known yet */
+
+void
+ngx_http_conflict_header_body_changes(ngx_http_request_t *r)
+{
+    const ngx_str_t  *name;
+
+    ngx_http_clear_content_length(r);
+    ngx_http_clear_accept_ranges(r);
+
+    for (name = ngx_http_conflict_header_digests; name->len; name++) {
+        ngx_http_conflict_header_drop(&r->headers_out.headers, name);
+    }
 }
 
 

@@ -70,6 +70,10 @@ void ngx_http_conflict_caller_token(ngx_http_request_t *r,
 ngx_int_t ngx_http_conflict_conflict_field(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
+/* 1 if the client of the response may see the version. */
+ngx_uint_t ngx_http_conflict_conflict_field_visible(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
 
 /*
  * Adds Vary and the Access-Control fields to the module's own response: those
@@ -153,6 +157,9 @@ ngx_int_t ngx_http_conflict_file_read(ngx_file_t *file, u_char *data,
  */
 extern const ngx_str_t  ngx_http_conflict_header_private[];
 
+/* Of a request or a response. */
+extern const ngx_str_t  ngx_http_conflict_header_digests[];
+
 /*
  * The value of the first header of a lower-case name, and their number in
  * "*n" unless "n" is NULL.  NULL: there is none.
@@ -215,6 +222,9 @@ ngx_uint_t ngx_http_conflict_header_means(ngx_table_elt_t *h);
 /* Adds a header to the response.  The value is copied, the name is not. */
 ngx_int_t ngx_http_conflict_header_add(ngx_http_request_t *r, const char *name,
     const char *value, size_t len);
+
+/* Removes what would not be true of the body of a response any more. */
+void ngx_http_conflict_header_body_changes(ngx_http_request_t *r);
 
 /* Removes all headers of this name from a response. */
 void ngx_http_conflict_header_drop(ngx_list_t *headers, const ngx_str_t *name);

@@ -152,14 +152,9 @@ ngx_http_conflict_list_start(ngx_http_request_t *r,
 
     list->reading = !r->header_only;
 
-    /*
-     * The length of the changed body is not known yet, and two responses with
-     * the same tag of the upstream may differ.
-     */
+    ngx_http_conflict_header_body_changes(r);
 
-    ngx_http_clear_content_length(r);
-    ngx_http_clear_accept_ranges(r);
-
+    /* two responses with the same tag of the upstream may differ */
     ngx_str_null(&ctx->version.upstream_tag);
 
     if (ctx->conf->report) {

@@ -44,10 +44,7 @@ ngx_http_conflict_version_inject_start(ngx_http_request_t *r,
         return;
     }
 
-    /* the length of the changed body is not known yet */
-
-    ngx_http_clear_content_length(r);
-    ngx_http_clear_accept_ranges(r);
+    ngx_http_conflict_header_body_changes(r);
 }
 
 

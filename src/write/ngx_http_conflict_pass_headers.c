@@ -38,17 +38,6 @@ static const ngx_str_t  ngx_http_conflict_encoding_headers[] = {
 };
 
 
-/* of a body that the module has changed */
-
-static const ngx_str_t  ngx_http_conflict_digest_headers[] = {
-    ngx_string("content-md5"),
-    ngx_string("digest"),
-    ngx_string("content-digest"),
-    ngx_string("repr-digest"),
-    ngx_null_string
-};
-
-
 ngx_int_t
 ngx_http_conflict_pass_headers(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
@@ -95,7 +84,7 @@ ngx_http_conflict_pass_headers(ngx_http_request_t *r,
     }
 
     if (ctx->pass.rewritten
-        && ngx_http_conflict_header_hide(r, ngx_http_conflict_digest_headers)
+        && ngx_http_conflict_header_hide(r, ngx_http_conflict_header_digests)
            != NGX_OK)
     {
         return NGX_ERROR;

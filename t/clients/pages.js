@@ -123,6 +123,21 @@ function meddle(name, doc) {
     await two.put('/api/counter', { n: 8 });
     is(await get('counter'), { n: 8 }, 'and on what it was shown');
 
+    const large = { text: 'x'.repeat(5000) };
+
+    await put('large', { n: 1 });
+    await two.get('/api/large');
+    await fetch(url + '/api/large', {
+        method: 'PUT', headers: { 'If-Match': '*' },
+        body: JSON.stringify(large)
+    });
+
+    for (const n of [2, 3]) {
+        await two.put('/api/large', { n }).catch(e => e);
+    }
+
+    is(await get('large'), large, 'and not on what it was not shown');
+
     /* a form opens twice, and is closed */
 
     const locks = fs.readFileSync(path.join(top, 'docs/lock.md'), 'utf8');

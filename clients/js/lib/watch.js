@@ -9,8 +9,9 @@ const JITTER = 0.5;
 const SEEN = 32;               /* versions of a document */
 
 export class Watcher {
-    #core; #watched = new Map(); #seen = new Map(); #abort = null; #running = null;
-    #id = null; #retry = 2000; #failures = 0; #wake = null; #restart = false;
+    #core; #watched = new Map(); #seen = new Map(); #turns = new Map();
+    #abort = null; #running = null; #id = null; #retry = 2000; #failures = 0;
+    #wake = null; #restart = false;
 
     constructor(core) {
         this.#core = core;
@@ -200,12 +201,12 @@ export class Watcher {
             text = blocks.pop();
 
             for (const block of blocks) {
-                await this.#block(block);
+                this.#block(block);
             }
         }
     }
 
-    async #block(block) {
+    #block(block) {
         const field = {};
 
         for (const line of block.split('\n')) {
@@ -236,20 +237,50 @@ export class Watcher {
             return;
         }
 
-        if (field.event === 'version' || field.event === 'deleted') {
-            const { mine, ...change } = data;
+        this.#inTurn(resource, field.event, data);
+    }
 
-            if (!mine && await this.#isNew(resource, field.event, change)) {
-                this.#tell(resource, {
-                    type: field.event === 'version' ? 'changed' : 'deleted',
-                    ...change
-                });
-            }
+    /*
+     * In their order for each resource: a write of this client that is not
+     * answered holds up what is told of its own document, and no other.  A
+     * stream that is connected again says once more what still waits.
+     */
 
+    #inTurn(resource, event, data) {
+        const text = JSON.stringify([event, data]);
+        const waits = this.#turns.get(resource);
+
+        if (waits?.text === text) {
             return;
         }
 
-        this.#tell(resource, { type: field.event, ...data });
+        const turn = { text, done: null };
+
+        turn.done = Promise.resolve(waits?.done)
+            .then(() => this.#event(resource, event, data))
+            .catch(error => this.#core.emit('error', { error }))
+            .finally(() => {
+                if (this.#turns.get(resource) === turn) {
+                    this.#turns.delete(resource);
+                }
+            });
+
+        this.#turns.set(resource, turn);
+    }
+
+    async #event(resource, event, data) {
+        if (event !== 'version' && event !== 'deleted') {
+            this.#tell(resource, { type: event, ...data });
+            return;
+        }
+
+        const { mine, ...change } = data;
+
+        if (!mine && await this.#isNew(resource, event, change)) {
+            this.#tell(resource, {
+                type: event === 'version' ? 'changed' : 'deleted', ...change
+            });
+        }
     }
 
     /*

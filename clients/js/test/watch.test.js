@@ -88,6 +88,44 @@ test('a change of its own is not', async t => {
     }
 });
 
+test('a write without an answer holds up no other document', {
+    timeout: 20000
+}, async t => {
+    let hold = null;
+    const answers = new Promise(resolve => { hold = resolve; });
+    const { path, a, b, w } = await both(t, {
+        fetch: async (target, options) => {
+            const response = await fetch(target, options);
+
+            if (options.method === 'PUT') {
+                await answers;
+            }
+
+            return response;
+        }
+    });
+    const other = fresh('version');
+
+    await a.save(other, { n: 1 }, { version: null });
+    await b.get(other);
+
+    const wo = watching(t, b, other);
+    const saving = b.save(path, { n: 2 });
+
+    for (let n = 1; n < 2; ) {
+        n = (await a.get(path)).doc.n;
+    }
+
+    await a.save(path, { n: 3 });
+    await a.save(other, { n: 2 });
+    await wo.first(c => c.type === 'changed');
+    assert.equal(w.told.filter(c => c.type === 'changed').length, 0);
+
+    hold();
+    await saving;
+    await w.first(c => c.type === 'changed');
+});
+
 test('a change before it began to watch is told', async t => {
     const path = fresh('version');
     const a = device(t, user('ann'));

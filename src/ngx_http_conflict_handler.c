@@ -223,27 +223,7 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
     /* the last one: the loop ends and nginx continues */
 
     [NGX_HTTP_CONFLICT_STATE_FORWARDED] = { "forwarded", NULL },
-    [NGX_HTTP_CONFLICT_STATE_RESPOND] = { "respond", NULL },
-    [NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND] = { "lock: respond", NULL },
-    [NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND] = { "versions: respond", NULL },
-    [NGX_HTTP_CONFLICT_STATE_EVENTS_RESPOND] = { "events: respond", NULL },
-    [NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND] = { "inbox: respond", NULL },
-    [NGX_HTTP_CONFLICT_STATE_KEY_RESPOND] = { "key: respond", NULL }
-};
-
-
-/* the content handlers of those that respond */
-
-static const ngx_http_handler_pt
-    ngx_http_conflict_contents[NGX_HTTP_CONFLICT_STATE_AGAIN] =
-{
-    [NGX_HTTP_CONFLICT_STATE_RESPOND] = ngx_http_conflict_answer_handler,
-    [NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND] = ngx_http_conflict_lock_answer,
-    [NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND] =
-        ngx_http_conflict_versions_answer,
-    [NGX_HTTP_CONFLICT_STATE_EVENTS_RESPOND] = ngx_http_conflict_events_answer,
-    [NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND] = ngx_http_conflict_inbox_answer,
-    [NGX_HTTP_CONFLICT_STATE_KEY_RESPOND] = ngx_http_conflict_idempotency_replay
+    [NGX_HTTP_CONFLICT_STATE_RESPOND] = { "respond", NULL }
 };
 
 
@@ -400,6 +380,7 @@ ngx_http_conflict_handler_enter(ngx_http_request_t *r,
     ctx->method = r->method;
     ctx->method_name = r->method_name;
 
+    ctx->flow.content = ngx_http_conflict_answer_handler;
     ctx->flow.state = nlcf->lock ? NGX_HTTP_CONFLICT_STATE_LOCK_START
                       : nlcf->versions ? NGX_HTTP_CONFLICT_STATE_VERSIONS_START
                       : nlcf->events ? NGX_HTTP_CONFLICT_STATE_EVENTS_START
@@ -490,7 +471,6 @@ static ngx_int_t
 ngx_http_conflict_handler_run(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_handler_pt              content;
     ngx_http_conflict_state_e        next;
     const ngx_http_conflict_step_t  *step;
 
@@ -508,15 +488,13 @@ ngx_http_conflict_handler_run(ngx_http_request_t *r,
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                        "conflict state: %s", step->name);
 
-        if (step->handler == NULL) {
+        if (ctx->flow.state == NGX_HTTP_CONFLICT_STATE_FORWARDED) {
+            return ngx_http_conflict_open_files_bypass(r);
+        }
+
+        if (ctx->flow.state == NGX_HTTP_CONFLICT_STATE_RESPOND) {
             /* NGX_OK: the content phase, without mirror and try_files */
-            content = ngx_http_conflict_contents[ctx->flow.state];
-
-            if (content == NULL) {
-                return ngx_http_conflict_open_files_bypass(r);
-            }
-
-            r->content_handler = content;
+            r->content_handler = ctx->flow.content;
             return NGX_OK;
         }
 

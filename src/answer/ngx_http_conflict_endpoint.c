@@ -118,10 +118,9 @@ ngx_http_conflict_endpoint_checked(ngx_http_conflict_ctx_t *ctx)
 
 
 ngx_http_conflict_state_e
-ngx_http_conflict_endpoint_failed(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_state_e respond)
+ngx_http_conflict_endpoint_failed(ngx_http_conflict_ctx_t *ctx)
 {
-    return ngx_http_conflict_endpoint_error(ctx, respond,
+    return ngx_http_conflict_endpoint_error(ctx,
                   (ctx->op->out.error == NGX_HTTP_CONFLICT_STORE_GENERATION)
                   ? NGX_HTTP_CONFLICT_ANSWER_GENERATION
                   : NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE, NULL);
@@ -130,13 +129,12 @@ ngx_http_conflict_endpoint_failed(ngx_http_conflict_ctx_t *ctx,
 
 ngx_http_conflict_state_e
 ngx_http_conflict_endpoint_error(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_state_e respond, ngx_http_conflict_answer_e answer,
-    const char *reason)
+    ngx_http_conflict_answer_e answer, const char *reason)
 {
     ctx->flow.answer = answer;
     ctx->flow.reason = reason;
 
-    return respond;
+    return NGX_HTTP_CONFLICT_STATE_RESPOND;
 }
 
 

@@ -38,12 +38,12 @@ ngx_int_t ngx_http_conflict_endpoint_checked(ngx_http_conflict_ctx_t *ctx);
 
 /* The answer if a call of the store has failed.  Returns "respond". */
 ngx_http_conflict_state_e ngx_http_conflict_endpoint_failed(
-    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_state_e respond);
+    ngx_http_conflict_ctx_t *ctx);
 
 /* An answer of its own; "reason" may be NULL.  Returns "respond". */
 ngx_http_conflict_state_e ngx_http_conflict_endpoint_error(
-    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_state_e respond,
-    ngx_http_conflict_answer_e answer, const char *reason);
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e answer,
+    const char *reason);
 
 /*
  * The part of the content handlers that does not depend on the endpoint.

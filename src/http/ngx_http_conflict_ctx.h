@@ -112,12 +112,7 @@ typedef enum {
     /* the loop ends and nginx continues */
 
     NGX_HTTP_CONFLICT_STATE_FORWARDED,            /* with its own handler */
-    NGX_HTTP_CONFLICT_STATE_RESPOND,              /* module's own response */
-    NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND,
-    NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND,
-    NGX_HTTP_CONFLICT_STATE_EVENTS_RESPOND,
-    NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND,
-    NGX_HTTP_CONFLICT_STATE_KEY_RESPOND,  /* with the stored response */
+    NGX_HTTP_CONFLICT_STATE_RESPOND,              /* with flow.content */
 
     /* returned, never entered */
 
@@ -578,6 +573,7 @@ struct ngx_http_conflict_ctx_s {
 
     struct {
         ngx_http_conflict_state_e      state;
+        ngx_http_handler_pt            content;        /* of "respond" */
         ngx_uint_t                     error_status;   /* 0: 500 */
         ngx_uint_t                     status;         /* of the response, when
                                                           it was filtered */

@@ -38,7 +38,7 @@ static ngx_str_t  ngx_http_conflict_if_none_match =
 
 
 #define ngx_http_conflict_inbox_endpoint_bad(ctx, reason)                     \
-    ngx_http_conflict_inbox_endpoint_error(ctx,                               \
+    ngx_http_conflict_endpoint_error(ctx,                                     \
                                  NGX_HTTP_CONFLICT_ANSWER_BAD_REQUEST, reason)
 
 
@@ -49,6 +49,7 @@ ngx_http_conflict_inbox_endpoint_start(ngx_http_conflict_ctx_t *ctx)
 
     /* the module's filters ignore the response */
     ctx->flow.answered = 1;
+    ctx->flow.content = ngx_http_conflict_inbox_answer;
 
     inbox = ngx_pcalloc(ctx->request->pool, sizeof(ngx_http_conflict_inbox_t));
     if (inbox == NULL) {
@@ -83,13 +84,13 @@ ngx_http_conflict_inbox_endpoint_verb(ngx_http_conflict_ctx_t *ctx)
     inbox = ctx->inbox;
 
     if (ctx->method == NGX_HTTP_OPTIONS) {
-        return NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND;
+        return NGX_HTTP_CONFLICT_STATE_RESPOND;
     }
 
     if (!(ctx->method & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_POST
                          |NGX_HTTP_DELETE)))
     {
-        return ngx_http_conflict_inbox_endpoint_error(ctx,
+        return ngx_http_conflict_endpoint_error(ctx,
                                         NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED,
                                         NULL);
     }
@@ -153,7 +154,7 @@ ngx_http_conflict_inbox_endpoint_post(ngx_http_conflict_ctx_t *ctx)
     inbox->verb = NGX_HTTP_CONFLICT_INBOX_RESOLVE;
 
     if (ngx_http_conflict_inbox_endpoint_base(ctx) != NGX_OK) {
-        return ngx_http_conflict_inbox_endpoint_error(ctx,
+        return ngx_http_conflict_endpoint_error(ctx,
                                      NGX_HTTP_CONFLICT_ANSWER_NO_BASE,
                                      "If-Match must have the version that was "
                                      "shown, or If-None-Match be *");
@@ -162,7 +163,7 @@ ngx_http_conflict_inbox_endpoint_post(ngx_http_conflict_ctx_t *ctx)
     if (ctx->request->headers_in.content_length_n
         > (off_t) ctx->conf->max_body)
     {
-        return ngx_http_conflict_inbox_endpoint_error(ctx,
+        return ngx_http_conflict_endpoint_error(ctx,
                                    NGX_HTTP_CONFLICT_ANSWER_TOO_LARGE,
                                    "the body is larger than conflict_max_body");
     }
@@ -287,7 +288,7 @@ ngx_http_conflict_inbox_endpoint_list(ngx_http_conflict_ctx_t *ctx)
 
     if (ctx->caller.user.len == 0 && !inbox->conf->inbox_all) {
         /* such items are known by their id alone */
-        return NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND;
+        return NGX_HTTP_CONFLICT_STATE_RESPOND;
     }
 
     return NGX_HTTP_CONFLICT_STATE_INBOX_STORE_CALL;
@@ -368,7 +369,7 @@ ngx_http_conflict_inbox_endpoint_receive(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (rc == NGX_DECLINED) {
-        return ngx_http_conflict_inbox_endpoint_error(ctx,
+        return ngx_http_conflict_endpoint_error(ctx,
                                    NGX_HTTP_CONFLICT_ANSWER_TOO_LARGE,
                                    "the body is larger than conflict_max_body");
     }
@@ -464,13 +465,13 @@ ngx_http_conflict_inbox_endpoint_called(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (ctx->inbox->verb == NGX_HTTP_CONFLICT_INBOX_LIST) {
-        return NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND;
+        return NGX_HTTP_CONFLICT_STATE_RESPOND;
     }
 
     if (ctx->inbox->removing) {
         return ctx->op->blob->out.done
-               ? NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND
-               : ngx_http_conflict_inbox_endpoint_error(ctx,
+               ? NGX_HTTP_CONFLICT_STATE_RESPOND
+               : ngx_http_conflict_endpoint_error(ctx,
                                            NGX_HTTP_CONFLICT_ANSWER_NOT_HELD,
                                            NULL);
     }
@@ -496,7 +497,7 @@ ngx_http_conflict_inbox_endpoint_found(ngx_http_conflict_ctx_t *ctx)
            != NGX_OK
         || !ngx_http_conflict_inbox_endpoint_visible(ctx, &inbox->item))
     {
-        return ngx_http_conflict_inbox_endpoint_error(ctx,
+        return ngx_http_conflict_endpoint_error(ctx,
                                            NGX_HTTP_CONFLICT_ANSWER_NOT_HELD,
                                            NULL);
     }
@@ -571,8 +572,7 @@ ngx_http_conflict_inbox_endpoint_failed(ngx_http_conflict_ctx_t *ctx)
                                     1);
     }
 
-    return ngx_http_conflict_endpoint_failed(ctx,
-                                       NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND);
+    return ngx_http_conflict_endpoint_failed(ctx);
 }
 
 

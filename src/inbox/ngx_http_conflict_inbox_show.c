@@ -35,7 +35,7 @@ ngx_http_conflict_inbox_show_peek(ngx_http_conflict_ctx_t *ctx)
 
     if (nlcf == NULL) {
         inbox->unguarded = 1;
-        return NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND;
+        return NGX_HTTP_CONFLICT_STATE_RESPOND;
     }
 
     op = ngx_http_conflict_op_create(r, nlcf->store,
@@ -162,12 +162,12 @@ ngx_http_conflict_inbox_show_get(ngx_http_conflict_ctx_t *ctx)
 
     if (status == NGX_HTTP_UNAUTHORIZED || status == NGX_HTTP_TOO_MANY_REQUESTS)
     {
-        return ngx_http_conflict_inbox_endpoint_error(ctx,
+        return ngx_http_conflict_endpoint_error(ctx,
                                         NGX_HTTP_CONFLICT_ANSWER_RELAY, NULL);
     }
 
     ctx->caller.may_see = ((status >= 200 && status < 300)
                            || ngx_http_conflict_latest_response_gone(status));
 
-    return NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND;
+    return NGX_HTTP_CONFLICT_STATE_RESPOND;
 }

@@ -41,6 +41,8 @@ ngx_http_conflict_lock_endpoint_start(ngx_http_conflict_ctx_t *ctx)
     r = ctx->request;
     nlcf = ctx->conf;
 
+    ctx->flow.content = ngx_http_conflict_lock_answer;
+
     if (ngx_http_conflict_endpoint_start(ctx) != NGX_OK) {
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
@@ -97,14 +99,13 @@ ngx_http_conflict_lock_endpoint_start(ngx_http_conflict_ctx_t *ctx)
     case NGX_HTTP_OPTIONS:
 
         if (nlcf->lock_blind || !ngx_http_conflict_preflight(r)) {
-            return NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND;
+            return NGX_HTTP_CONFLICT_STATE_RESPOND;
         }
 
         break;
 
     default:
         return ngx_http_conflict_endpoint_error(ctx,
-                                        NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND,
                                         NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED,
                                         NULL);
     }
@@ -136,7 +137,6 @@ ngx_http_conflict_lock_endpoint_target(ngx_http_conflict_ctx_t *ctx)
                       ngx_http_conflict_evaluate_escaped(r, &ctx->get.uri));
 
         return ngx_http_conflict_endpoint_error(ctx,
-                                     NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND,
                                      NGX_HTTP_CONFLICT_ANSWER_NO_TARGET,
                                      ctx->conf->lock_get
                                      ? "the value of conflict_lock get= is not "
@@ -154,7 +154,7 @@ ngx_http_conflict_lock_endpoint_get(ngx_http_conflict_ctx_t *ctx)
 {
     return ngx_http_conflict_endpoint_get(ctx,
                                      NGX_HTTP_CONFLICT_STATE_LOCK_CHECK_LATEST,
-                                     NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND);
+                                     NGX_HTTP_CONFLICT_STATE_RESPOND);
 }
 
 
@@ -179,7 +179,7 @@ ngx_http_conflict_lock_endpoint_checked(ngx_http_conflict_ctx_t *ctx)
         next = NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALL;
 
     } else {
-        return NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND;
+        return NGX_HTTP_CONFLICT_STATE_RESPOND;
     }
 
     if (ctx->op->lock.verb == NGX_HTTP_CONFLICT_LOCK_ACQUIRE
@@ -213,7 +213,6 @@ ngx_http_conflict_lock_endpoint_unguarded(ngx_http_conflict_ctx_t *ctx)
     ctx->caller.may_see = 0;
 
     return ngx_http_conflict_endpoint_error(ctx,
-                                     NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND,
                                      NGX_HTTP_CONFLICT_ANSWER_NO_TARGET,
                                      "no guarded location has this resource "
                                      "under this key, so its writes would not "
@@ -271,7 +270,7 @@ ngx_http_conflict_lock_endpoint_called(ngx_http_conflict_ctx_t *ctx)
 
         ngx_http_conflict_feed_event_lock(ctx->op);
         ngx_http_conflict_lock_endpoint_result(ctx);
-        return NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND;
+        return NGX_HTTP_CONFLICT_STATE_RESPOND;
 
     case NGX_AGAIN:
         return NGX_HTTP_CONFLICT_STATE_AGAIN;
@@ -314,8 +313,7 @@ ngx_http_conflict_lock_endpoint_failed(ngx_http_conflict_ctx_t *ctx)
                       "enlarge its zone", &op->store->name);
     }
 
-    return ngx_http_conflict_endpoint_failed(ctx,
-                                        NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND);
+    return ngx_http_conflict_endpoint_failed(ctx);
 }
 
 

@@ -55,8 +55,6 @@ static ngx_http_conflict_state_e ngx_http_conflict_handler_get_latest(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_handler_observe(
     ngx_http_conflict_ctx_t *ctx);
-static ngx_http_conflict_state_e ngx_http_conflict_handler_observed(
-    ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_handler_forward(
     ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_handler_post_action(ngx_http_request_t *r);
@@ -87,14 +85,10 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
         { "check latest", ngx_http_conflict_latest_verdict_fetched },
     [NGX_HTTP_CONFLICT_STATE_STORE_OBSERVE] =
         { "store observe", ngx_http_conflict_handler_observe },
-    [NGX_HTTP_CONFLICT_STATE_STORE_OBSERVED] =
-        { "store observed", ngx_http_conflict_handler_observed },
     [NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT] =
         { "latest verdict", ngx_http_conflict_latest_verdict },
     [NGX_HTTP_CONFLICT_STATE_HISTORY_LOOKUP] =
         { "history lookup", ngx_http_conflict_merge_write_lookup },
-    [NGX_HTTP_CONFLICT_STATE_HISTORY_FOUND] =
-        { "history found", ngx_http_conflict_merge_write_found },
     [NGX_HTTP_CONFLICT_STATE_MERGE_WRITE] =
         { "merge write", ngx_http_conflict_merge_write },
     [NGX_HTTP_CONFLICT_STATE_RESOLVER_ASK] =
@@ -123,16 +117,14 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
 
     /* a read */
 
+    [NGX_HTTP_CONFLICT_STATE_READ_START] =
+        { "read: start", ngx_http_conflict_read_start },
     [NGX_HTTP_CONFLICT_STATE_READ_STORE_PEEK] =
         { "read: store peek", ngx_http_conflict_read_peek },
-    [NGX_HTTP_CONFLICT_STATE_READ_STORE_PEEKED] =
-        { "read: store peeked", ngx_http_conflict_read_peeked },
     [NGX_HTTP_CONFLICT_STATE_READ_GET_LATEST] =
         { "read: get latest", ngx_http_conflict_read_get_latest },
     [NGX_HTTP_CONFLICT_STATE_READ_STORE_OBSERVE] =
         { "read: store observe", ngx_http_conflict_read_observe },
-    [NGX_HTTP_CONFLICT_STATE_READ_STORE_OBSERVED] =
-        { "read: store observed", ngx_http_conflict_read_observed },
     [NGX_HTTP_CONFLICT_STATE_READ_LIST_MARK] =
         { "read: list mark", ngx_http_conflict_list_mark },
     [NGX_HTTP_CONFLICT_STATE_READ_LIST_MARKED] =
@@ -148,16 +140,10 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
         { "lock: target", ngx_http_conflict_lock_endpoint_target },
     [NGX_HTTP_CONFLICT_STATE_LOCK_GET_LATEST] =
         { "lock: get latest", ngx_http_conflict_lock_endpoint_get },
-    [NGX_HTTP_CONFLICT_STATE_LOCK_CHECK_LATEST] =
-        { "lock: check latest", ngx_http_conflict_lock_endpoint_checked },
     [NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEK] =
         { "lock: store peek", ngx_http_conflict_lock_endpoint_peek },
-    [NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEKED] =
-        { "lock: store peeked", ngx_http_conflict_lock_endpoint_peeked },
     [NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALL] =
         { "lock: store call", ngx_http_conflict_lock_endpoint_call },
-    [NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALLED] =
-        { "lock: store called", ngx_http_conflict_lock_endpoint_called },
 
     /* a request for versions */
 
@@ -165,19 +151,10 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
         { "versions: start", ngx_http_conflict_versions_endpoint_start },
     [NGX_HTTP_CONFLICT_STATE_VERSIONS_GET_LATEST] =
         { "versions: get latest", ngx_http_conflict_versions_endpoint_get },
-    [NGX_HTTP_CONFLICT_STATE_VERSIONS_CHECK_LATEST] =
-        { "versions: check latest",
-          ngx_http_conflict_versions_endpoint_checked },
     [NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_PEEK] =
         { "versions: store peek", ngx_http_conflict_versions_endpoint_peek },
-    [NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_PEEKED] =
-        { "versions: store peeked",
-          ngx_http_conflict_versions_endpoint_peeked },
     [NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_CALL] =
         { "versions: store call", ngx_http_conflict_versions_endpoint_call },
-    [NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_CALLED] =
-        { "versions: store called",
-          ngx_http_conflict_versions_endpoint_called },
 
     /* a change stream */
 
@@ -187,8 +164,6 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
         { "events: target", ngx_http_conflict_events_endpoint_target },
     [NGX_HTTP_CONFLICT_STATE_EVENTS_GET_LATEST] =
         { "events: get latest", ngx_http_conflict_events_endpoint_get },
-    [NGX_HTTP_CONFLICT_STATE_EVENTS_CHECK_LATEST] =
-        { "events: check latest", ngx_http_conflict_events_endpoint_checked },
 
     /* a request to an inbox */
 
@@ -386,7 +361,7 @@ ngx_http_conflict_handler_enter(ngx_http_request_t *r,
                       : nlcf->events ? NGX_HTTP_CONFLICT_STATE_EVENTS_START
                       : nlcf->inbox ? NGX_HTTP_CONFLICT_STATE_INBOX_START
                       : ctx->write ? NGX_HTTP_CONFLICT_STATE_PARSE_HEADERS
-                      : NGX_HTTP_CONFLICT_STATE_READ_STORE_PEEK;
+                      : NGX_HTTP_CONFLICT_STATE_READ_START;
 
     if (nlcf->inbox) {
         /* the resource is that of an item */
@@ -617,8 +592,6 @@ ngx_http_conflict_handler_begin(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_WAIT_FOR_WRITE;
     }
 
-    ngx_http_conflict_store_call_start(ctx, ctx->op->store->ops->begin);
-
     return NGX_HTTP_CONFLICT_STATE_STORE_VERDICT;
 }
 
@@ -640,26 +613,17 @@ ngx_http_conflict_handler_get_latest(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-static ngx_http_conflict_state_e
-ngx_http_conflict_handler_observe(ngx_http_conflict_ctx_t *ctx)
-{
-    ctx->op->out.applied = 0;
-
-    ngx_http_conflict_store_call_start(ctx, ctx->op->store->ops->observe);
-
-    return NGX_HTTP_CONFLICT_STATE_STORE_OBSERVED;
-}
-
-
 /*
  * If the observation was not applied, the resource has changed meanwhile: the
  * body may be older than the version that begin returns, and is not used.
  */
 
 static ngx_http_conflict_state_e
-ngx_http_conflict_handler_observed(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_handler_observe(ngx_http_conflict_ctx_t *ctx)
 {
-    if (ngx_http_conflict_store_call_finish(ctx) == NGX_AGAIN) {
+    if (ngx_http_conflict_store_call(ctx, ctx->op->store->ops->observe)
+        == NGX_AGAIN)
+    {
         return NGX_HTTP_CONFLICT_STATE_AGAIN;
     }
 

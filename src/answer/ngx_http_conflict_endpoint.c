@@ -65,32 +65,22 @@ ngx_http_conflict_endpoint_target(ngx_http_conflict_ctx_t *ctx,
 }
 
 
-ngx_http_conflict_state_e
-ngx_http_conflict_endpoint_get(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_state_e check, ngx_http_conflict_state_e respond)
+ngx_int_t
+ngx_http_conflict_endpoint_get(ngx_http_conflict_ctx_t *ctx)
 {
-    switch (ngx_http_conflict_latest_response(ctx)) {
+    ngx_int_t                    rc;
+    ngx_http_conflict_latest_t  *latest;
 
-    case NGX_OK:
-        break;
+    rc = ngx_http_conflict_latest_response(ctx);
 
-    case NGX_AGAIN:
-        return NGX_HTTP_CONFLICT_STATE_AGAIN;
-
-    default: /* NGX_ERROR */
-        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    if (rc != NGX_OK) {
+        return rc;
     }
 
-    /* a preflight only asks whether the page may send the request */
-
-    return (ctx->method & NGX_HTTP_OPTIONS) ? respond : check;
-}
-
-
-ngx_int_t
-ngx_http_conflict_endpoint_checked(ngx_http_conflict_ctx_t *ctx)
-{
-    ngx_http_conflict_latest_t  *latest;
+    if (ctx->method & NGX_HTTP_OPTIONS) {
+        /* a preflight only asks whether the page may send the request */
+        return NGX_DONE;
+    }
 
     latest = &ctx->latest;
 

@@ -25,16 +25,12 @@ ngx_int_t ngx_http_conflict_endpoint_start(ngx_http_conflict_ctx_t *ctx);
 ngx_int_t ngx_http_conflict_endpoint_target(ngx_http_conflict_ctx_t *ctx,
     ngx_http_complex_value_t *get);
 
-/* Makes the own GET; the next state is "respond" for a preflight. */
-ngx_http_conflict_state_e ngx_http_conflict_endpoint_get(
-    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_state_e check,
-    ngx_http_conflict_state_e respond);
-
 /*
- * Sets ctx->caller.may_see by the own GET.  NGX_DECLINED: the caller gets
- * nothing, ctx->flow has the answer.
+ * Makes the own GET, and sets ctx->caller.may_see by it.  NGX_AGAIN: it runs;
+ * NGX_DONE: it was made for a preflight; NGX_DECLINED: the caller gets nothing,
+ * ctx->flow has the answer.
  */
-ngx_int_t ngx_http_conflict_endpoint_checked(ngx_http_conflict_ctx_t *ctx);
+ngx_int_t ngx_http_conflict_endpoint_get(ngx_http_conflict_ctx_t *ctx);
 
 /* The answer if a call of the store has failed.  Returns "respond". */
 ngx_http_conflict_state_e ngx_http_conflict_endpoint_failed(

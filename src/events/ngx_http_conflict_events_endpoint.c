@@ -152,17 +152,25 @@ ngx_http_conflict_events_endpoint_reached(ngx_http_request_t *r)
 ngx_http_conflict_state_e
 ngx_http_conflict_events_endpoint_get(ngx_http_conflict_ctx_t *ctx)
 {
-    return ngx_http_conflict_endpoint_get(ctx,
-                                   NGX_HTTP_CONFLICT_STATE_EVENTS_CHECK_LATEST,
-                                   NGX_HTTP_CONFLICT_STATE_RESPOND);
-}
-
-
-ngx_http_conflict_state_e
-ngx_http_conflict_events_endpoint_checked(ngx_http_conflict_ctx_t *ctx)
-{
     ngx_http_conflict_latest_t       *latest;
     ngx_http_conflict_events_item_t  *item;
+
+    switch (ngx_http_conflict_latest_response(ctx)) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_AGAIN:
+        return NGX_HTTP_CONFLICT_STATE_AGAIN;
+
+    default: /* NGX_ERROR */
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
+
+    if (ctx->method & NGX_HTTP_OPTIONS) {
+        /* a preflight only asks whether the page may send the request */
+        return NGX_HTTP_CONFLICT_STATE_RESPOND;
+    }
 
     latest = &ctx->latest;
     item = &ctx->events->items[ctx->events->current++];

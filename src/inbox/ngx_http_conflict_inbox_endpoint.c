@@ -423,8 +423,6 @@ ngx_http_conflict_inbox_endpoint_call(ngx_http_conflict_ctx_t *ctx)
                                         : NGX_HTTP_CONFLICT_BLOB_GET;
     }
 
-    ngx_http_conflict_store_call_start(ctx, inbox->op->store->ops->blob);
-
     return NGX_HTTP_CONFLICT_STATE_INBOX_STORE_CALLED;
 }
 
@@ -452,7 +450,7 @@ ngx_http_conflict_inbox_endpoint_index(ngx_http_conflict_ctx_t *ctx)
 ngx_http_conflict_state_e
 ngx_http_conflict_inbox_endpoint_called(ngx_http_conflict_ctx_t *ctx)
 {
-    switch (ngx_http_conflict_store_call_finish(ctx)) {
+    switch (ngx_http_conflict_store_call(ctx, ctx->op->store->ops->blob)) {
 
     case NGX_OK:
         break;

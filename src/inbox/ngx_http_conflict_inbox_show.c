@@ -62,8 +62,6 @@ ngx_http_conflict_inbox_show_peek(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
-    ngx_http_conflict_store_call_start(ctx, op->store->ops->peek);
-
     return NGX_HTTP_CONFLICT_STATE_INBOX_STORE_PEEKED;
 }
 
@@ -109,7 +107,7 @@ ngx_http_conflict_inbox_show_route(ngx_http_conflict_ctx_t *ctx)
 ngx_http_conflict_state_e
 ngx_http_conflict_inbox_show_peeked(ngx_http_conflict_ctx_t *ctx)
 {
-    switch (ngx_http_conflict_store_call_finish(ctx)) {
+    switch (ngx_http_conflict_store_call(ctx, ctx->op->store->ops->peek)) {
 
     case NGX_OK:
         break;

@@ -155,25 +155,28 @@ ngx_http_conflict_versions_endpoint_target(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-ngx_http_conflict_state_e
-ngx_http_conflict_versions_endpoint_get(ngx_http_conflict_ctx_t *ctx)
-{
-    return ngx_http_conflict_endpoint_get(ctx,
-                                 NGX_HTTP_CONFLICT_STATE_VERSIONS_CHECK_LATEST,
-                                 NGX_HTTP_CONFLICT_STATE_RESPOND);
-}
-
-
 /*
  * A client gets nothing of a resource that it may not see now.  It gets no body
  * that the filters of the location might change.
  */
 
 ngx_http_conflict_state_e
-ngx_http_conflict_versions_endpoint_checked(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_versions_endpoint_get(ngx_http_conflict_ctx_t *ctx)
 {
-    if (ngx_http_conflict_endpoint_checked(ctx) != NGX_OK) {
+    switch (ngx_http_conflict_endpoint_get(ctx)) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_AGAIN:
+        return NGX_HTTP_CONFLICT_STATE_AGAIN;
+
+    case NGX_DONE:
+    case NGX_DECLINED:
         return NGX_HTTP_CONFLICT_STATE_RESPOND;
+
+    default: /* NGX_ERROR */
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
     ctx->op->in.view = 0;
@@ -193,18 +196,11 @@ ngx_http_conflict_versions_endpoint_checked(ngx_http_conflict_ctx_t *ctx)
 ngx_http_conflict_state_e
 ngx_http_conflict_versions_endpoint_peek(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_conflict_store_call_start(ctx, ctx->op->store->ops->peek);
-
-    return NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_PEEKED;
-}
-
-
-ngx_http_conflict_state_e
-ngx_http_conflict_versions_endpoint_peeked(ngx_http_conflict_ctx_t *ctx)
-{
     ngx_http_conflict_op_t  *op;
 
-    switch (ngx_http_conflict_store_call_finish(ctx)) {
+    op = ctx->op;
+
+    switch (ngx_http_conflict_store_call(ctx, op->store->ops->peek)) {
 
     case NGX_OK:
         break;
@@ -215,8 +211,6 @@ ngx_http_conflict_versions_endpoint_peeked(ngx_http_conflict_ctx_t *ctx)
     default: /* NGX_ERROR */
         return ngx_http_conflict_endpoint_failed(ctx);
     }
-
-    op = ctx->op;
 
     if (op->out.state == CONFLICT_FREE || op->out.state == CONFLICT_LEASED) {
         ctx->version.current = op->out.version;
@@ -229,16 +223,7 @@ ngx_http_conflict_versions_endpoint_peeked(ngx_http_conflict_ctx_t *ctx)
 ngx_http_conflict_state_e
 ngx_http_conflict_versions_endpoint_call(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_conflict_store_call_start(ctx, ctx->op->store->ops->versions);
-
-    return NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_CALLED;
-}
-
-
-ngx_http_conflict_state_e
-ngx_http_conflict_versions_endpoint_called(ngx_http_conflict_ctx_t *ctx)
-{
-    switch (ngx_http_conflict_store_call_finish(ctx)) {
+    switch (ngx_http_conflict_store_call(ctx, ctx->op->store->ops->versions)) {
 
     case NGX_OK:
         break;

@@ -86,6 +86,7 @@ ngx_http_conflict_latest_verdict_fetched(ngx_http_conflict_ctx_t *ctx)
     }
 
     ctx->op->in.observed.latest = 1;
+    ctx->op->out.applied = 0;
 
     return NGX_HTTP_CONFLICT_STATE_STORE_OBSERVE;
 }

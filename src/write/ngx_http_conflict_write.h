@@ -172,8 +172,6 @@ ngx_http_conflict_state_e ngx_http_conflict_latest_verdict(
 /* Asks the history for the base, and for the write itself. */
 ngx_http_conflict_state_e ngx_http_conflict_merge_write_lookup(
     ngx_http_conflict_ctx_t *ctx);
-ngx_http_conflict_state_e ngx_http_conflict_merge_write_found(
-    ngx_http_conflict_ctx_t *ctx);
 
 /* Merges; the latest body is there, and the lease is held. */
 ngx_http_conflict_state_e ngx_http_conflict_merge_write(
@@ -465,17 +463,15 @@ ngx_int_t ngx_http_conflict_precondition_bad_json(ngx_http_request_t *r,
 
 
 /* Asks the store for the version, before the upstream runs. */
-ngx_http_conflict_state_e ngx_http_conflict_read_peek(
+ngx_http_conflict_state_e ngx_http_conflict_read_start(
     ngx_http_conflict_ctx_t *ctx);
-ngx_http_conflict_state_e ngx_http_conflict_read_peeked(
+ngx_http_conflict_state_e ngx_http_conflict_read_peek(
     ngx_http_conflict_ctx_t *ctx);
 
 /* The version is unknown: a GET may prove it. */
 ngx_http_conflict_state_e ngx_http_conflict_read_get_latest(
     ngx_http_conflict_ctx_t *ctx);
 ngx_http_conflict_state_e ngx_http_conflict_read_observe(
-    ngx_http_conflict_ctx_t *ctx);
-ngx_http_conflict_state_e ngx_http_conflict_read_observed(
     ngx_http_conflict_ctx_t *ctx);
 
 /* Hands the read to the location's content handler. */

@@ -92,13 +92,10 @@ ngx_http_conflict_redis_snapshot_ask(ngx_http_conflict_snapshot_t *snapshot,
     const char *verb, const char *what, const char *name,
     ngx_http_conflict_redis_pt handler)
 {
-    u_char                           buf[ngx_http_conflict_redis_codec_room(
-                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
-    ngx_str_t                        arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
     const char                      *why;
     ngx_http_conflict_redis_args_t   args;
 
-    ngx_http_conflict_redis_stats_head(snapshot->store, &args, arg, buf, verb);
+    ngx_http_conflict_redis_codec_verb(snapshot->store, &args, verb);
     ngx_http_conflict_redis_codec_text(&args,
                               NGX_HTTP_CONFLICT_REDIS_STATS_WHAT, what);
 

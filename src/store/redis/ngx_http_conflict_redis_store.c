@@ -293,15 +293,9 @@ ngx_http_conflict_redis_store_peek(ngx_http_conflict_op_t *op)
 static ngx_int_t
 ngx_http_conflict_redis_store_peek_full(ngx_http_conflict_op_t *op)
 {
-    u_char                          buf[ngx_http_conflict_redis_codec_room(
-                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
-    ngx_str_t                       arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
     ngx_http_conflict_redis_args_t  args;
 
-    ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
-                                       ngx_http_conflict_redis_codec_token());
-    ngx_http_conflict_redis_codec_text(&args,
-                        NGX_HTTP_CONFLICT_REDIS_READ_VERB, "peek");
+    ngx_http_conflict_redis_codec_verb(op->store, &args, "peek");
     ngx_http_conflict_redis_codec_number(&args,
                         NGX_HTTP_CONFLICT_REDIS_READ_OWN, !op->in.minted);
     ngx_http_conflict_redis_codec_hash(&args,
@@ -335,15 +329,12 @@ ngx_http_conflict_redis_store_peeked(ngx_http_conflict_op_t *op)
 static ngx_int_t
 ngx_http_conflict_redis_store_observe(ngx_http_conflict_op_t *op)
 {
-    u_char                          buf[ngx_http_conflict_redis_codec_room(
-                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
-    ngx_str_t                       arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
     ngx_http_conflict_redis_args_t  args;
 
     op->out.applied = 0;
     op->out.external = 0;
 
-    ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
+    ngx_http_conflict_redis_codec_head(op->store, &args, args.own, args.text,
                                        op->out.leased
                                        ? op->redis.token
                                        : ngx_http_conflict_redis_codec_token());

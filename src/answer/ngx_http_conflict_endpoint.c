@@ -130,9 +130,17 @@ ngx_http_conflict_endpoint_error(ngx_http_conflict_ctx_t *ctx,
 
 ngx_int_t
 ngx_http_conflict_endpoint_respond(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx)
+    ngx_http_handler_pt content, ngx_http_conflict_writer_t *out)
 {
-    ngx_int_t  rc;
+    ngx_int_t                 rc;
+    ngx_http_conflict_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
+
+    if (ctx == NULL || ctx->flow.content != content) {
+        /* a subrequest, or an internal redirect from a guarded location */
+        return NGX_HTTP_NOT_FOUND;
+    }
 
     if (ctx->flow.answer != NGX_HTTP_CONFLICT_ANSWER_NONE) {
         return ngx_http_conflict_answer_handler(r);
@@ -152,8 +160,16 @@ ngx_http_conflict_endpoint_respond(ngx_http_request_t *r,
     /* nor an upstream that led here by X-Accel-Redirect the type */
     ngx_str_null(&r->headers_out.content_type);
 
-    return (ctx->method & NGX_HTTP_OPTIONS)
-           ? ngx_http_conflict_endpoint_options(r, ctx) : NGX_DECLINED;
+    if (ctx->method & NGX_HTTP_OPTIONS) {
+        return ngx_http_conflict_endpoint_options(r, ctx);
+    }
+
+    if (out) {
+        ngx_memzero(out, sizeof(ngx_http_conflict_writer_t));
+        out->pool = r->pool;
+    }
+
+    return NGX_DECLINED;
 }
 
 

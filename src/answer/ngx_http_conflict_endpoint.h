@@ -42,11 +42,12 @@ ngx_http_conflict_state_e ngx_http_conflict_endpoint_error(
     const char *reason);
 
 /*
- * The part of the content handlers that does not depend on the endpoint.
- * NGX_DECLINED: the endpoint makes the response; else the handler's result.
+ * The part of the content handler "content" that does not depend on the
+ * endpoint.  NGX_DECLINED: the endpoint makes the response, in "out", which is
+ * initialized if it is not NULL; else the result of the handler.
  */
 ngx_int_t ngx_http_conflict_endpoint_respond(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
+    ngx_http_handler_pt content, ngx_http_conflict_writer_t *out);
 
 /*
  * Sends what was written, as JSON unless the media type is set; nothing: 204.

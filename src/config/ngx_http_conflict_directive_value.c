@@ -288,6 +288,26 @@ ngx_http_conflict_directive_value_msec(ngx_str_t *value, size_t skip,
 
 
 ngx_http_complex_value_t *
+ngx_http_conflict_directive_value_get(ngx_conf_t *cf, ngx_str_t *value,
+    const char *or_else)
+{
+    ngx_str_t  s;
+
+    s.data = value->data + sizeof("get=") - 1;
+    s.len = value->len - (sizeof("get=") - 1);
+
+    if (s.len == 0 || (s.data[0] != '/' && s.data[0] != '$')) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid target \"%V\", it must be %sa path that "
+                           "begins with \"/\"", value, or_else);
+        return NULL;
+    }
+
+    return ngx_http_conflict_directive_value_complex(cf, &s);
+}
+
+
+ngx_http_complex_value_t *
 ngx_http_conflict_directive_value_complex(ngx_conf_t *cf, ngx_str_t *text)
 {
     ngx_http_complex_value_t          *cv;

@@ -39,22 +39,14 @@ ngx_http_conflict_inbox_answer(ngx_http_request_t *r)
     ngx_http_conflict_inbox_t   *inbox;
     ngx_http_conflict_writer_t   out;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
-
-    if (ctx == NULL || ctx->inbox == NULL || ctx->inbox->resolving) {
-        /* a subrequest, or an internal redirect from a guarded location */
-        return NGX_HTTP_NOT_FOUND;
-    }
-
-    inbox = ctx->inbox;
-
-    rc = ngx_http_conflict_endpoint_respond(r, ctx);
+    rc = ngx_http_conflict_endpoint_respond(r, ngx_http_conflict_inbox_answer,
+                                            &out);
     if (rc != NGX_DECLINED) {
         return rc;
     }
 
-    ngx_memzero(&out, sizeof(ngx_http_conflict_writer_t));
-    out.pool = r->pool;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
+    inbox = ctx->inbox;
 
     if (inbox->verb == NGX_HTTP_CONFLICT_INBOX_LIST) {
         ngx_http_conflict_inbox_answer_list(ctx, &out);

@@ -91,6 +91,7 @@ ngx_http_conflict_inbox_resolve(ngx_http_conflict_ctx_t *ctx)
     r->phase_handler = cmcf->phase_engine.server_rewrite_index;
 
     inbox->resolving = 1;
+    ctx->flow.content = NULL;
     ctx->op = NULL;
     ctx->flow.answered = 0;
     ctx->hold.resolves = inbox->id;

@@ -23,20 +23,13 @@ ngx_http_conflict_lock_answer(ngx_http_request_t *r)
     ngx_http_conflict_ctx_t     *ctx;
     ngx_http_conflict_writer_t   out;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
-
-    if (ctx == NULL || !ctx->conf->lock) {
-        /* a subrequest, or an internal redirect from a guarded location */
-        return NGX_HTTP_NOT_FOUND;
-    }
-
-    rc = ngx_http_conflict_endpoint_respond(r, ctx);
+    rc = ngx_http_conflict_endpoint_respond(r, ngx_http_conflict_lock_answer,
+                                            &out);
     if (rc != NGX_DECLINED) {
         return rc;
     }
 
-    ngx_memzero(&out, sizeof(ngx_http_conflict_writer_t));
-    out.pool = r->pool;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
 
     ngx_http_conflict_writer_print(&out, "{");
     ngx_http_conflict_json_print(&out, ngx_http_conflict_lock_answer_body(ctx));

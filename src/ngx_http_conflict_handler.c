@@ -57,7 +57,6 @@ static ngx_http_conflict_state_e ngx_http_conflict_handler_observe(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_handler_forward(
     ngx_http_conflict_ctx_t *ctx);
-static void ngx_http_conflict_handler_post_action(ngx_http_request_t *r);
 static void ngx_http_conflict_handler_cleanup(ngx_http_conflict_ctx_t *ctx);
 
 
@@ -229,7 +228,14 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
     }
 
     if (r->post_action) {
-        ngx_http_conflict_handler_post_action(r);
+        ctx = ngx_http_conflict_ctx(r);
+
+        if (ctx) {
+            /* it gets the header and body as the client has sent them */
+            ngx_http_conflict_handler_cleanup(ctx);
+            ngx_http_conflict_body_edit_restore(r, ctx);
+        }
+
         return ngx_http_conflict_unseen(r);
     }
 
@@ -648,25 +654,6 @@ ngx_http_conflict_handler_forward(ngx_http_conflict_ctx_t *ctx)
     }
 
     return ngx_http_conflict_pass(ctx);
-}
-
-
-/*
- * The request has ended; the post_action gets its header and body as the
- * client has sent them.
- */
-
-static void
-ngx_http_conflict_handler_post_action(ngx_http_request_t *r)
-{
-    ngx_http_conflict_ctx_t  *ctx;
-
-    ctx = ngx_http_conflict_ctx(r);
-
-    if (ctx) {
-        ngx_http_conflict_handler_cleanup(ctx);
-        ngx_http_conflict_body_edit_restore(r, ctx);
-    }
 }
 
 

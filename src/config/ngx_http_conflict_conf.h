@@ -388,10 +388,6 @@ char *ngx_http_conflict_directive_idempotency(ngx_conf_t *cf,
 void ngx_http_conflict_directive_idempotency_merge(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf, ngx_http_conflict_loc_conf_t *prev);
 
-/* Completes a guarded location, whose store is known. */
-ngx_int_t ngx_http_conflict_directive_idempotency_complete(ngx_conf_t *cf,
-    ngx_http_conflict_loc_conf_t *conf);
-
 
 /* ngx_str_t, the default of conflict_methods */
 extern ngx_array_t  ngx_http_conflict_directive_method_defaults;

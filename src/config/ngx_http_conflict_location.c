@@ -115,14 +115,11 @@ ngx_http_conflict_location(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
         return NGX_ERROR;
     }
 
-    if (ngx_http_conflict_location_start(cf, conf) != NGX_OK
-        || ngx_http_conflict_directive_idempotency_complete(cf, conf)
-           != NGX_OK)
-    {
+    if (ngx_http_conflict_location_start(cf, conf) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    if (conf->hold
+    if ((conf->hold || conf->idempotency != NGX_HTTP_CONFLICT_IDEMPOTENCY_OFF)
         && ngx_http_conflict_shm_blob_zone_add(cf, conf->store) != NGX_OK)
     {
         return NGX_ERROR;

@@ -19,7 +19,6 @@
             == ((name)->data[(name)->len - 1] | 0x20)))
 
 
-static ngx_uint_t ngx_http_conflict_header_gzip_static(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_conflict_header_memcached(ngx_http_upstream_t *u);
 static ngx_uint_t ngx_http_conflict_header_tells_cache(ngx_list_t *headers);
 static ngx_uint_t ngx_http_conflict_header_of_cache(ngx_str_t *name);
@@ -190,9 +189,15 @@ ngx_uint_t
 ngx_http_conflict_header_cached(ngx_http_request_t *r)
 {
     if (r->cached
-        || ngx_http_conflict_header_tells_cache(&r->headers_out.headers)
-        || ngx_http_conflict_header_gzip_static(r))
+        || ngx_http_conflict_header_tells_cache(&r->headers_out.headers))
     {
+        return 1;
+    }
+
+    /* this runs before the filters that compress */
+
+    if (r->content_handler == NULL && r->headers_out.content_encoding != NULL) {
+        /* a file that was compressed before, beside the one that is written */
         return 1;
     }
 
@@ -202,19 +207,6 @@ ngx_http_conflict_header_cached(ngx_http_request_t *r)
            && (ngx_http_conflict_header_memcached(r->upstream)
                || ngx_http_conflict_header_tells_cache(
                                             &r->upstream->headers_in.headers));
-}
-
-
-/*
- * A file that was compressed before, beside the one that is written.  This runs
- * before the filters that compress.
- */
-
-static ngx_uint_t
-ngx_http_conflict_header_gzip_static(ngx_http_request_t *r)
-{
-    return r->content_handler == NULL
-           && r->headers_out.content_encoding != NULL;
 }
 
 

@@ -297,8 +297,7 @@ ngx_http_conflict_diff_end(ngx_http_conflict_ctx_t *ctx)
 static ngx_uint_t
 ngx_http_conflict_diff_is_object(ngx_str_t *text)
 {
-    size_t           i;
-    conflict_scan_t  json;
+    size_t  i;
 
     for (i = conflict_text_bom(text->data, text->len);
          i < text->len && text->data[i] <= ' ';
@@ -311,9 +310,5 @@ ngx_http_conflict_diff_is_object(ngx_str_t *text)
         return 0;
     }
 
-    conflict_scan_init(&json, NULL);
-
-    return conflict_scan_feed(&json, text->data, text->len)
-           == CONFLICT_JSON_OK
-           && conflict_scan_end(&json) == CONFLICT_JSON_OK;
+    return conflict_scan_valid(text->data, text->len);
 }

@@ -30,7 +30,6 @@ static ngx_http_conflict_state_e ngx_http_conflict_latest_verdict_undisclosed(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_latest_verdict_relayed(
     ngx_http_conflict_ctx_t *ctx);
-static ngx_uint_t ngx_http_conflict_latest_verdict_forbidden(ngx_uint_t status);
 
 
 ngx_http_conflict_state_e
@@ -51,8 +50,9 @@ ngx_http_conflict_latest_verdict_fetched(ngx_http_conflict_ctx_t *ctx)
         latest->status = NGX_HTTP_BAD_GATEWAY;
     }
 
-    if (ngx_http_conflict_latest_verdict_forbidden(latest->status)) {
-
+    if (latest->status >= 400 && latest->status < 500
+        && !ngx_http_conflict_latest_response_gone(latest->status))
+    {
         if (latest->revalidate) {
             return ngx_http_conflict_latest_verdict_undisclosed(ctx);
         }
@@ -430,14 +430,4 @@ ngx_http_conflict_latest_verdict_relayed(ngx_http_conflict_ctx_t *ctx)
 
     return (status == NGX_HTTP_UNAUTHORIZED && !ctx->caller.credentials)
            || status == NGX_HTTP_TOO_MANY_REQUESTS;
-}
-
-
-/* whether the GET was refused */
-
-static ngx_uint_t
-ngx_http_conflict_latest_verdict_forbidden(ngx_uint_t status)
-{
-    return status >= 400 && status < 500
-           && !ngx_http_conflict_latest_response_gone(status);
 }

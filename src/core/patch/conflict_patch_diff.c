@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/patch/conflict_patch_state.h"
+#include "core/merge/conflict_part.h"
 
 
 static void conflict_patch_diff_value(conflict_walk_t *walk,
@@ -19,8 +20,6 @@ static void conflict_patch_diff_value(conflict_walk_t *walk,
 static void conflict_patch_diff_members(conflict_walk_t *walk,
     conflict_buffer_t *out, conflict_value_t from, conflict_value_t to,
     unsigned level);
-static unsigned conflict_patch_diff_level(conflict_walk_t *walk,
-    conflict_value_t member, unsigned level, int *ignored);
 static size_t conflict_patch_diff_enter(conflict_walk_t *walk,
     conflict_value_t member);
 static void conflict_patch_diff_elements(conflict_walk_t *walk,
@@ -40,11 +39,6 @@ conflict_patch_diff(conflict_walk_t *walk, conflict_buffer_t *out,
     conflict_patch_diff_value(walk, out, from, to, walk->in->ignored ? 1 : 0);
 }
 
-
-/*
- * "level" is the level in the pointer to the ignored member, from 1; 0: it is
- * not inside this value.
- */
 
 static void
 conflict_patch_diff_value(conflict_walk_t *walk, conflict_buffer_t *out,
@@ -81,7 +75,7 @@ conflict_patch_diff_members(conflict_walk_t *walk, conflict_buffer_t *out,
     for (v = conflict_tree_first(from); v.tree;
          v = conflict_tree_next(from, v))
     {
-        inner = conflict_patch_diff_level(walk, v, level, &ignored);
+        inner = conflict_part_diff_level(walk->in->ignored, v, level, &ignored);
 
         if (ignored) {
             continue;
@@ -101,7 +95,7 @@ conflict_patch_diff_members(conflict_walk_t *walk, conflict_buffer_t *out,
     }
 
     for (v = conflict_tree_first(to); v.tree; v = conflict_tree_next(to, v)) {
-        (void) conflict_patch_diff_level(walk, v, level, &ignored);
+        (void) conflict_part_diff_level(walk->in->ignored, v, level, &ignored);
 
         if (ignored || conflict_tree_member(from, v).tree) {
             continue;
@@ -111,34 +105,6 @@ conflict_patch_diff_members(conflict_walk_t *walk, conflict_buffer_t *out,
         conflict_patch_diff_write(walk, out, "add", v);
         walk->path.len = path;
     }
-}
-
-
-/* the level inside a member */
-
-static unsigned
-conflict_patch_diff_level(conflict_walk_t *walk, conflict_value_t member,
-    unsigned level, int *ignored)
-{
-    const conflict_pointer_t  *pointer;
-
-    *ignored = 0;
-
-    if (level == 0) {
-        return 0;
-    }
-
-    pointer = walk->in->ignored;
-
-    if (!conflict_tree_is(member, &pointer->text[pointer->name[level - 1]],
-                          pointer->len[level - 1]))
-    {
-        return 0;
-    }
-
-    *ignored = (level == pointer->levels);
-
-    return level + 1;
 }
 
 

@@ -22,7 +22,6 @@ static void ngx_http_conflict_redis_snapshot_lines(void *data,
     ngx_str_t *answer, const char *why);
 static void ngx_http_conflict_redis_snapshot_recent(void *data,
     ngx_str_t *answer, const char *why);
-static ngx_uint_t ngx_http_conflict_redis_snapshot_object(ngx_str_t *line);
 static void ngx_http_conflict_redis_snapshot_fall_back(
     ngx_http_conflict_snapshot_t *snapshot, const char *why);
 static void ngx_http_conflict_redis_snapshot_text(
@@ -159,8 +158,11 @@ ngx_http_conflict_redis_snapshot_recent(void *data, ngx_str_t *answer,
         while (ngx_http_conflict_redis_snapshot_decode_word(&lines, '\n',
                                                             &line))
         {
+            /* lines are shown as they are, so an invalid one would break all */
 
-            if (!ngx_http_conflict_redis_snapshot_object(&line)) {
+            if (line.len == 0 || line.data[0] != '{'
+                || !conflict_scan_valid(line.data, line.len))
+            {
                 continue;
             }
 
@@ -184,25 +186,6 @@ ngx_http_conflict_redis_snapshot_recent(void *data, ngx_str_t *answer,
     }
 
     ngx_http_conflict_snapshot_answered(snapshot);
-}
-
-
-/* lines are shown as they are, so an invalid one would break all */
-
-static ngx_uint_t
-ngx_http_conflict_redis_snapshot_object(ngx_str_t *line)
-{
-    conflict_scan_t  json;
-
-    if (line->len == 0 || line->data[0] != '{') {
-        return 0;
-    }
-
-    conflict_scan_init(&json, NULL);
-
-    return conflict_scan_feed(&json, line->data, line->len)
-           == CONFLICT_JSON_OK
-           && conflict_scan_end(&json) == CONFLICT_JSON_OK;
 }
 
 

@@ -32,8 +32,6 @@ static void ngx_http_conflict_redis_store_tags(
     ngx_http_conflict_redis_args_t *args, conflict_precondition_t *pre);
 static ngx_int_t ngx_http_conflict_redis_store_begun(
     ngx_http_conflict_op_t *op);
-static ngx_uint_t ngx_http_conflict_redis_store_late(
-    ngx_http_conflict_op_t *op);
 static ngx_int_t ngx_http_conflict_redis_store_peek_full(
     ngx_http_conflict_op_t *op);
 static ngx_int_t ngx_http_conflict_redis_store_peeked(
@@ -242,9 +240,13 @@ ngx_http_conflict_redis_store_begun(ngx_http_conflict_op_t *op)
         }
     }
 
+    /* a renewal needs half of the lease to arrive in time */
+
     if (op->rc != NGX_OK
         || (op->out.leased
-            && (!op->request || ngx_http_conflict_redis_store_late(op))))
+            && (!op->request
+                || ngx_http_conflict_clock_msec() - op->out.asked
+                   > (int64_t) op->in.lease / 2)))
     {
         /*
          * The lease may have been taken, but nothing will be sent to the
@@ -264,16 +266,6 @@ ngx_http_conflict_redis_store_begun(ngx_http_conflict_op_t *op)
     }
 
     return NGX_OK;
-}
-
-
-/* a renewal needs half of the lease to arrive in time */
-
-static ngx_uint_t
-ngx_http_conflict_redis_store_late(ngx_http_conflict_op_t *op)
-{
-    return ngx_http_conflict_clock_msec() - op->out.asked
-           > (int64_t) op->in.lease / 2;
 }
 
 

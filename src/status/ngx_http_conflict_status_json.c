@@ -169,7 +169,6 @@ static json_t *
 ngx_http_conflict_status_json_store(ngx_http_conflict_snapshot_t *snapshot)
 {
     json_t                     *json;
-    int64_t                     settling;
     ngx_str_t                   why;
     const char                 *kind;
     ngx_http_conflict_store_t  *store;
@@ -179,12 +178,6 @@ ngx_http_conflict_status_json_store(ngx_http_conflict_snapshot_t *snapshot)
 
     why.data = (u_char *) snapshot->why;
     why.len = why.data ? ngx_strlen(why.data) : 0;
-
-    settling = snapshot->settling;
-
-    if (settling > 0) {
-        settling = (settling + 999) / 1000;
-    }
 
     json = json_object();
 
@@ -203,7 +196,7 @@ ngx_http_conflict_status_json_store(ngx_http_conflict_snapshot_t *snapshot)
     ngx_http_conflict_json_set_number(&json, "evicted", snapshot->evicted);
     ngx_http_conflict_json_set_number(&json, "memory_bytes", snapshot->memory);
     ngx_http_conflict_json_set_number(&json, "size_bytes", snapshot->size);
-    ngx_http_conflict_json_set_number(&json, "settling", settling);
+    ngx_http_conflict_json_set_number(&json, "settling", snapshot->settling);
 
     if (store->stats) {
         ngx_http_conflict_status_json_store_stats(&json, store->stats);

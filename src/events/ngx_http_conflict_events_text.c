@@ -42,8 +42,8 @@ static void ngx_http_conflict_events_text_note(
     ngx_http_conflict_feed_event_t **note);
 static json_t *ngx_http_conflict_events_text_resource(
     ngx_http_conflict_events_item_t *item);
-static json_t *ngx_http_conflict_events_text_mine(
-    ngx_http_conflict_events_t *stream, uint64_t writer);
+static void ngx_http_conflict_events_text_mine(
+    ngx_http_conflict_events_text_t *text, json_t **json, uint64_t writer);
 static void ngx_http_conflict_events_text_add(
     ngx_http_conflict_events_text_t *text, ngx_str_t *name, json_t *json);
 
@@ -281,9 +281,7 @@ ngx_http_conflict_events_text_state(ngx_http_conflict_events_text_t *text,
             ngx_http_conflict_json_set_time(&json, "changed_at", topic->time);
         }
 
-        ngx_http_conflict_json_set(&json, "mine",
-                         ngx_http_conflict_events_text_mine(text->stream,
-                                                            topic->writer));
+        ngx_http_conflict_events_text_mine(text, &json, topic->writer);
     }
 
     ngx_http_conflict_events_text_add(text,
@@ -340,9 +338,7 @@ ngx_http_conflict_events_text_lock(ngx_http_conflict_events_text_t *text,
         }
 
         ngx_http_conflict_json_set(&json, "lock", lock);
-        ngx_http_conflict_json_set(&json, "mine",
-                            ngx_http_conflict_events_text_mine(text->stream,
-                                                               holder));
+        ngx_http_conflict_events_text_mine(text, &json, holder);
     }
 
     ngx_http_conflict_events_text_add(text,
@@ -404,9 +400,7 @@ ngx_http_conflict_events_text_note(ngx_http_conflict_events_text_t *text,
                                         &name[NGX_HTTP_CONFLICT_FEED_ACTION]);
         ngx_http_conflict_json_set_name(&json, "conflict_id",
                                      &name[NGX_HTTP_CONFLICT_FEED_CONFLICT_ID]);
-        ngx_http_conflict_json_set(&json, "mine",
-                         ngx_http_conflict_events_text_mine(text->stream,
-                                                            writer));
+        ngx_http_conflict_events_text_mine(text, &json, writer);
 
     } else {
         ngx_http_conflict_json_set_name(&json, "user",
@@ -435,11 +429,13 @@ ngx_http_conflict_events_text_resource(ngx_http_conflict_events_item_t *item)
 }
 
 
-static json_t *
-ngx_http_conflict_events_text_mine(ngx_http_conflict_events_t *stream,
-    uint64_t writer)
+static void
+ngx_http_conflict_events_text_mine(ngx_http_conflict_events_text_t *text,
+    json_t **json, uint64_t writer)
 {
-    return json_boolean(writer && writer == stream->writer);
+    ngx_http_conflict_json_set(json, "mine",
+                               json_boolean(writer
+                                            && writer == text->stream->writer));
 }
 
 

@@ -311,12 +311,12 @@ ngx_uint_t ngx_http_conflict_request_body_strict(ngx_http_conflict_ctx_t *ctx);
 
 /*
  * The request body, or a chain of buffers, as one text: that of a single buffer
- * in memory, or a copy.  NGX_DECLINED: it has more than "max" bytes.
+ * in memory, or a copy.  NGX_DECLINED: it is larger than conflict_max_body.
  */
-ngx_int_t ngx_http_conflict_request_body_text(ngx_http_request_t *r,
-    size_t max, ngx_str_t *text);
-ngx_int_t ngx_http_conflict_request_body_chain_text(ngx_pool_t *pool,
-    ngx_chain_t *in, size_t max, ngx_str_t *text);
+ngx_int_t ngx_http_conflict_request_body_text(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *text);
+ngx_int_t ngx_http_conflict_request_body_chain_text(
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in, ngx_str_t *text);
 
 /* Installs the body filter; called once by postconfiguration. */
 void ngx_http_conflict_request_body_filter_init(void);

@@ -22,7 +22,7 @@ static ngx_int_t ngx_http_conflict_inbox_endpoint_id(
 static ngx_http_conflict_state_e ngx_http_conflict_inbox_endpoint_list(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_inbox_endpoint_number(ngx_http_request_t *r,
-    const char *name, size_t len, uint64_t min, uint64_t max, uint64_t *n);
+    const char *name, size_t len, uint64_t max, uint64_t *n);
 static ngx_int_t ngx_http_conflict_inbox_endpoint_text(ngx_http_request_t *r,
     const char *name, size_t len, ngx_str_t *text);
 static void ngx_http_conflict_inbox_endpoint_received(ngx_http_request_t *r);
@@ -259,7 +259,7 @@ ngx_http_conflict_inbox_endpoint_list(ngx_http_conflict_ctx_t *ctx)
     inbox = ctx->inbox;
     limit = NGX_HTTP_CONFLICT_INBOX_LIMIT;
 
-    if (ngx_http_conflict_inbox_endpoint_number(r, "limit", 5, 1,
+    if (ngx_http_conflict_inbox_endpoint_number(r, "limit", 5,
                                                 NGX_HTTP_CONFLICT_BLOB_MAX,
                                                 &limit)
         != NGX_OK)
@@ -267,7 +267,7 @@ ngx_http_conflict_inbox_endpoint_list(ngx_http_conflict_ctx_t *ctx)
         return ngx_http_conflict_inbox_endpoint_bad(ctx, "limit");
     }
 
-    if (ngx_http_conflict_inbox_endpoint_number(r, "before", 6, 1,
+    if (ngx_http_conflict_inbox_endpoint_number(r, "before", 6,
                                                 CONFLICT_VERSION_LIMIT,
                                                 &inbox->before)
         != NGX_OK)
@@ -297,7 +297,7 @@ ngx_http_conflict_inbox_endpoint_list(ngx_http_conflict_ctx_t *ctx)
 
 static ngx_int_t
 ngx_http_conflict_inbox_endpoint_number(ngx_http_request_t *r,
-    const char *name, size_t len, uint64_t min, uint64_t max, uint64_t *n)
+    const char *name, size_t len, uint64_t max, uint64_t *n)
 {
     ngx_str_t  value;
 
@@ -306,7 +306,7 @@ ngx_http_conflict_inbox_endpoint_number(ngx_http_request_t *r,
     }
 
     return (conflict_version_parse(n, (char *) value.data, value.len) == 0
-            && *n >= min && *n <= max)
+            && *n > 0 && *n <= max)
            ? NGX_OK : NGX_ERROR;
 }
 
@@ -362,7 +362,7 @@ ngx_http_conflict_inbox_endpoint_receive(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_AGAIN;
     }
 
-    rc = ngx_http_conflict_request_body_text(r, ctx->conf->max_body, &text);
+    rc = ngx_http_conflict_request_body_text(ctx, &text);
 
     if (rc == NGX_ERROR) {
         return NGX_HTTP_CONFLICT_STATE_ERROR;

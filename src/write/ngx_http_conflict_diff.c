@@ -155,9 +155,7 @@ ngx_http_conflict_diff_text(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
     if (!body->done || body->size == 0 || body->too_large || ctx->pair
         || (body->size > NGX_HTTP_CONFLICT_DIFF_MAX
             && !ctx->conf->log->fields)
-        || ngx_http_conflict_request_body_text(ctx->request,
-                                               ctx->conf->max_body, text)
-           != NGX_OK
+        || ngx_http_conflict_request_body_text(ctx, text) != NGX_OK
         || (ctx->merge.form != CONFLICT_FORM_JSON_PATCH
             && !ngx_http_conflict_diff_is_object(text)))
     {

@@ -352,10 +352,8 @@ static ngx_uint_t
 ngx_http_conflict_latest_verdict_reflected(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t                    text, server;
-    ngx_http_request_t          *r;
     ngx_http_conflict_latest_t  *latest;
 
-    r = ctx->request;
     latest = &ctx->latest;
 
     if (ctx->method == NGX_HTTP_DELETE) {
@@ -364,8 +362,7 @@ ngx_http_conflict_latest_verdict_reflected(ngx_http_conflict_ctx_t *ctx)
 
     if (latest->status != NGX_HTTP_OK || !latest->json || latest->too_large
         || ctx->body.json == NULL
-        || ngx_http_conflict_request_body_text(r, ctx->conf->max_body, &text)
-           != NGX_OK)
+        || ngx_http_conflict_request_body_text(ctx, &text) != NGX_OK)
     {
         return 0;
     }

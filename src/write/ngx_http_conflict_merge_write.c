@@ -122,9 +122,7 @@ ngx_http_conflict_merge_write(ngx_http_conflict_ctx_t *ctx)
         return next;
     }
 
-    if (ngx_http_conflict_request_body_text(r, ctx->conf->max_body, &text)
-        != NGX_OK)
-    {
+    if (ngx_http_conflict_request_body_text(ctx, &text) != NGX_OK) {
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 

@@ -457,6 +457,13 @@ ngx_int_t ngx_http_conflict_precondition_missing(ngx_http_request_t *r,
 ngx_http_conflict_state_e ngx_http_conflict_precondition_absent(
     ngx_http_conflict_ctx_t *ctx);
 
+/*
+ * The request is refused, with this answer and reason, and its preconditions
+ * are discarded.  Returns NGX_DECLINED.
+ */
+ngx_int_t ngx_http_conflict_precondition_error(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_answer_e answer, const char *reason);
+
 /* Sets ctx->flow.answer and ctx->flow.reason: the error and its position. */
 ngx_int_t ngx_http_conflict_precondition_bad_json(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, const char *what, size_t at);

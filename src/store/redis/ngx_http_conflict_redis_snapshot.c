@@ -23,7 +23,7 @@ static void ngx_http_conflict_redis_snapshot_lines(void *data,
 static void ngx_http_conflict_redis_snapshot_recent(void *data,
     ngx_str_t *answer, const char *why);
 static void ngx_http_conflict_redis_snapshot_fall_back(
-    ngx_http_conflict_snapshot_t *snapshot, const char *why);
+    ngx_http_conflict_snapshot_t *snapshot);
 static void ngx_http_conflict_redis_snapshot_text(
     ngx_http_conflict_redis_text_t *words, ngx_str_t *answer);
 
@@ -54,7 +54,7 @@ ngx_http_conflict_redis_snapshot_take(ngx_http_conflict_snapshot_t *snapshot)
     ngx_http_conflict_redis_snapshot_ask_lines(snapshot);
 
     if (snapshot->busy == 0) {
-        ngx_http_conflict_redis_snapshot_fall_back(snapshot, snapshot->why);
+        ngx_http_conflict_redis_snapshot_fall_back(snapshot);
     }
 }
 
@@ -133,7 +133,7 @@ ngx_http_conflict_redis_snapshot_lines(void *data, ngx_str_t *answer,
     }
 
     if (snapshot->busy == 1 && !snapshot->released) {
-        ngx_http_conflict_redis_snapshot_fall_back(snapshot, snapshot->why);
+        ngx_http_conflict_redis_snapshot_fall_back(snapshot);
     }
 
     ngx_http_conflict_snapshot_answered(snapshot);
@@ -182,7 +182,7 @@ ngx_http_conflict_redis_snapshot_recent(void *data, ngx_str_t *answer,
     }
 
     if (snapshot->busy == 1 && !snapshot->released) {
-        ngx_http_conflict_redis_snapshot_fall_back(snapshot, snapshot->why);
+        ngx_http_conflict_redis_snapshot_fall_back(snapshot);
     }
 
     ngx_http_conflict_snapshot_answered(snapshot);
@@ -193,9 +193,9 @@ ngx_http_conflict_redis_snapshot_recent(void *data, ngx_str_t *answer,
 
 static void
 ngx_http_conflict_redis_snapshot_fall_back(
-    ngx_http_conflict_snapshot_t *snapshot, const char *why)
+    ngx_http_conflict_snapshot_t *snapshot)
 {
-    if (why == NULL || snapshot->want.brief) {
+    if (snapshot->why == NULL || snapshot->want.brief) {
         return;
     }
 

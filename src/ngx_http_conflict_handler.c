@@ -51,8 +51,6 @@ static ngx_http_conflict_state_e ngx_http_conflict_handler_check_request(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_handler_begin(
     ngx_http_conflict_ctx_t *ctx);
-static ngx_http_conflict_state_e ngx_http_conflict_handler_get_latest(
-    ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_handler_observe(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_handler_forward(
@@ -79,9 +77,7 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
     [NGX_HTTP_CONFLICT_STATE_WAIT_FOR_WRITE] =
         { "wait for write", ngx_http_conflict_write_wait },
     [NGX_HTTP_CONFLICT_STATE_GET_LATEST] =
-        { "get latest", ngx_http_conflict_handler_get_latest },
-    [NGX_HTTP_CONFLICT_STATE_CHECK_LATEST] =
-        { "check latest", ngx_http_conflict_latest_verdict_fetched },
+        { "get latest", ngx_http_conflict_latest_verdict_get },
     [NGX_HTTP_CONFLICT_STATE_STORE_OBSERVE] =
         { "store observe", ngx_http_conflict_handler_observe },
     [NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT] =
@@ -599,23 +595,6 @@ ngx_http_conflict_handler_begin(ngx_http_conflict_ctx_t *ctx)
     }
 
     return NGX_HTTP_CONFLICT_STATE_STORE_VERDICT;
-}
-
-
-static ngx_http_conflict_state_e
-ngx_http_conflict_handler_get_latest(ngx_http_conflict_ctx_t *ctx)
-{
-    switch (ngx_http_conflict_latest_response(ctx)) {
-
-    case NGX_OK:
-        return NGX_HTTP_CONFLICT_STATE_CHECK_LATEST;
-
-    case NGX_AGAIN:
-        return NGX_HTTP_CONFLICT_STATE_AGAIN;
-
-    default: /* NGX_ERROR */
-        return NGX_HTTP_CONFLICT_STATE_ERROR;
-    }
 }
 
 

@@ -30,7 +30,6 @@ typedef enum {
     NGX_HTTP_CONFLICT_STATE_STORE_VERDICT,        /* act on the verdict */
     NGX_HTTP_CONFLICT_STATE_WAIT_FOR_WRITE,       /* another is in flight */
     NGX_HTTP_CONFLICT_STATE_GET_LATEST,           /* make the own GET */
-    NGX_HTTP_CONFLICT_STATE_CHECK_LATEST,         /* the own GET has ended */
     NGX_HTTP_CONFLICT_STATE_STORE_OBSERVE,        /* report what it showed */
     NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT,       /* needs the latest body */
     NGX_HTTP_CONFLICT_STATE_HISTORY_LOOKUP,       /* ask for the base's body */

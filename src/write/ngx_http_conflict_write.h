@@ -160,8 +160,8 @@ ngx_uint_t ngx_http_conflict_json_patch_repeated(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_state_e *next);
 
 
-/* The own GET has ended. */
-ngx_http_conflict_state_e ngx_http_conflict_latest_verdict_fetched(
+/* Makes the own GET, and checks what it has shown. */
+ngx_http_conflict_state_e ngx_http_conflict_latest_verdict_get(
     ngx_http_conflict_ctx_t *ctx);
 
 /* The verdict needs the latest body: starts a GET, or acts on what it shows. */

@@ -56,6 +56,11 @@
 #define ngx_http_conflict_same(a, b)                                          \
     ((a)->len == (b)->len && ngx_memcmp((a)->data, (b)->data, (a)->len) == 0)
 
+/* the same in any case, as for names of header fields */
+#define ngx_http_conflict_same_name(a, b)                                     \
+    ((a)->len == (b)->len                                                     \
+     && ngx_strncasecmp((a)->data, (b)->data, (a)->len) == 0)
+
 
 /* where a value is: "counter", "auto" or "off" by default, or in a message */
 

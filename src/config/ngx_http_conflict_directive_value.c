@@ -66,9 +66,7 @@ ngx_http_conflict_directive_value_source(ngx_conf_t *cf, ngx_command_t *cmd,
     s = ngx_http_conflict_sources[n].word;
     header = ngx_http_conflict_sources[n].header;
 
-    if (s.len && s.len == value[1].len
-        && ngx_strncmp(s.data, value[1].data, s.len) == 0)
-    {
+    if (s.len && ngx_http_conflict_same(&s, &value[1])) {
         return NGX_CONF_OK;
     }
 

@@ -216,10 +216,7 @@ static ngx_uint_t
 ngx_http_conflict_header_memcached(ngx_http_upstream_t *u)
 {
     return u->headers_in.status_n == NGX_HTTP_OK
-           && u->schema.len == ngx_http_conflict_memcached.len
-           && ngx_strncmp(u->schema.data, ngx_http_conflict_memcached.data,
-                          ngx_http_conflict_memcached.len)
-              == 0;
+           && ngx_http_conflict_same(&u->schema, &ngx_http_conflict_memcached);
 }
 
 

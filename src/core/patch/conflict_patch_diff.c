@@ -7,9 +7,6 @@
  */
 
 
-#include <stdio.h>
-#include <string.h>
-
 #include "core/patch/conflict_patch_state.h"
 #include "core/merge/conflict_part.h"
 
@@ -20,14 +17,10 @@ static void conflict_patch_diff_value(conflict_walk_t *walk,
 static void conflict_patch_diff_members(conflict_walk_t *walk,
     conflict_buffer_t *out, conflict_value_t from, conflict_value_t to,
     unsigned level);
-static size_t conflict_patch_diff_enter(conflict_walk_t *walk,
-    conflict_value_t member);
 static void conflict_patch_diff_elements(conflict_walk_t *walk,
     conflict_buffer_t *out, conflict_value_t from, conflict_value_t to);
 static int conflict_patch_diff_ends(conflict_value_t array, conflict_value_t v,
     uint32_t more, conflict_value_t other, conflict_value_t w);
-static size_t conflict_patch_diff_enter_index(conflict_walk_t *walk,
-    uint32_t n);
 static void conflict_patch_diff_write(conflict_walk_t *walk,
     conflict_buffer_t *out, const char *op, conflict_value_t value);
 
@@ -81,7 +74,7 @@ conflict_patch_diff_members(conflict_walk_t *walk, conflict_buffer_t *out,
             continue;
         }
 
-        path = conflict_patch_diff_enter(walk, v);
+        path = conflict_merge_report_enter_member(walk, v);
         w = conflict_tree_member(to, v);
 
         if (w.tree) {
@@ -101,26 +94,10 @@ conflict_patch_diff_members(conflict_walk_t *walk, conflict_buffer_t *out,
             continue;
         }
 
-        path = conflict_patch_diff_enter(walk, v);
+        path = conflict_merge_report_enter_member(walk, v);
         conflict_patch_diff_write(walk, out, "add", v);
         walk->path.len = path;
     }
-}
-
-
-static size_t
-conflict_patch_diff_enter(conflict_walk_t *walk, conflict_value_t member)
-{
-    size_t                  path;
-    const conflict_node_t  *node;
-
-    path = walk->path.len;
-    node = &member.tree->nodes[member.node];
-
-    conflict_merge_report_enter(walk, member.tree->text + node->name,
-                                node->name_end - node->name);
-
-    return path;
 }
 
 
@@ -148,7 +125,7 @@ conflict_patch_diff_elements(conflict_walk_t *walk, conflict_buffer_t *out,
         /* element by element */
 
         for (i = first; v.tree; i++) {
-            path = conflict_patch_diff_enter_index(walk, i);
+            path = conflict_merge_report_enter_index(walk, i);
             conflict_patch_diff_value(walk, out, v, w, 0);
             walk->path.len = path;
 
@@ -171,14 +148,14 @@ conflict_patch_diff_elements(conflict_walk_t *walk, conflict_buffer_t *out,
 
         /* the last one first, which keeps the indices of the others */
 
-        path = conflict_patch_diff_enter_index(walk, i - m - 1);
+        path = conflict_merge_report_enter_index(walk, i - m - 1);
         w.tree = NULL;
         conflict_patch_diff_write(walk, out, "remove", w);
         walk->path.len = path;
     }
 
     for (i = first + n; i < first + m; i++) {
-        path = conflict_patch_diff_enter_index(walk, i - n);
+        path = conflict_merge_report_enter_index(walk, i - n);
         conflict_patch_diff_write(walk, out, "add", w);
         walk->path.len = path;
 
@@ -208,21 +185,6 @@ conflict_patch_diff_ends(conflict_value_t array, conflict_value_t v,
     }
 
     return 1;
-}
-
-
-static size_t
-conflict_patch_diff_enter_index(conflict_walk_t *walk, uint32_t n)
-{
-    char    index[sizeof("4294967295")];
-    size_t  path;
-
-    path = walk->path.len;
-
-    (void) snprintf(index, sizeof(index), "%lu", (unsigned long) n);
-    conflict_merge_report_enter(walk, (unsigned char *) index, strlen(index));
-
-    return path;
 }
 
 

@@ -164,9 +164,8 @@ ngx_http_conflict_filter_slice(ngx_http_request_t *r,
         tag = r->headers_out.etag->value;
     }
 
-    if (tag.len != ctx->version.upstream_tag.len
-        || ngx_strncmp(tag.data, ctx->version.upstream_tag.data, tag.len) != 0)
-    {
+    if (!ngx_http_conflict_same(&tag, &ctx->version.upstream_tag)) {
+
         if (h == NULL && ctx->version.upstream_tag.len
             && r->uri.data == r->main->uri.data)
         {

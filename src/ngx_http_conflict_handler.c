@@ -51,15 +51,10 @@ static ngx_http_conflict_state_e ngx_http_conflict_handler_check_request(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_handler_begin(
     ngx_http_conflict_ctx_t *ctx);
-static ngx_http_conflict_state_e ngx_http_conflict_handler_get_latest(
-    ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_handler_observe(
-    ngx_http_conflict_ctx_t *ctx);
-static ngx_http_conflict_state_e ngx_http_conflict_handler_observed(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_handler_forward(
     ngx_http_conflict_ctx_t *ctx);
-static void ngx_http_conflict_handler_post_action(ngx_http_request_t *r);
 static void ngx_http_conflict_handler_cleanup(ngx_http_conflict_ctx_t *ctx);
 
 
@@ -82,19 +77,13 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
     [NGX_HTTP_CONFLICT_STATE_WAIT_FOR_WRITE] =
         { "wait for write", ngx_http_conflict_write_wait },
     [NGX_HTTP_CONFLICT_STATE_GET_LATEST] =
-        { "get latest", ngx_http_conflict_handler_get_latest },
-    [NGX_HTTP_CONFLICT_STATE_CHECK_LATEST] =
-        { "check latest", ngx_http_conflict_latest_verdict_fetched },
+        { "get latest", ngx_http_conflict_latest_verdict_get },
     [NGX_HTTP_CONFLICT_STATE_STORE_OBSERVE] =
         { "store observe", ngx_http_conflict_handler_observe },
-    [NGX_HTTP_CONFLICT_STATE_STORE_OBSERVED] =
-        { "store observed", ngx_http_conflict_handler_observed },
     [NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT] =
         { "latest verdict", ngx_http_conflict_latest_verdict },
     [NGX_HTTP_CONFLICT_STATE_HISTORY_LOOKUP] =
         { "history lookup", ngx_http_conflict_merge_write_lookup },
-    [NGX_HTTP_CONFLICT_STATE_HISTORY_FOUND] =
-        { "history found", ngx_http_conflict_merge_write_found },
     [NGX_HTTP_CONFLICT_STATE_MERGE_WRITE] =
         { "merge write", ngx_http_conflict_merge_write },
     [NGX_HTTP_CONFLICT_STATE_RESOLVER_ASK] =
@@ -123,16 +112,14 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
 
     /* a read */
 
+    [NGX_HTTP_CONFLICT_STATE_READ_START] =
+        { "read: start", ngx_http_conflict_read_start },
     [NGX_HTTP_CONFLICT_STATE_READ_STORE_PEEK] =
         { "read: store peek", ngx_http_conflict_read_peek },
-    [NGX_HTTP_CONFLICT_STATE_READ_STORE_PEEKED] =
-        { "read: store peeked", ngx_http_conflict_read_peeked },
     [NGX_HTTP_CONFLICT_STATE_READ_GET_LATEST] =
         { "read: get latest", ngx_http_conflict_read_get_latest },
     [NGX_HTTP_CONFLICT_STATE_READ_STORE_OBSERVE] =
         { "read: store observe", ngx_http_conflict_read_observe },
-    [NGX_HTTP_CONFLICT_STATE_READ_STORE_OBSERVED] =
-        { "read: store observed", ngx_http_conflict_read_observed },
     [NGX_HTTP_CONFLICT_STATE_READ_LIST_MARK] =
         { "read: list mark", ngx_http_conflict_list_mark },
     [NGX_HTTP_CONFLICT_STATE_READ_LIST_MARKED] =
@@ -148,16 +135,10 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
         { "lock: target", ngx_http_conflict_lock_endpoint_target },
     [NGX_HTTP_CONFLICT_STATE_LOCK_GET_LATEST] =
         { "lock: get latest", ngx_http_conflict_lock_endpoint_get },
-    [NGX_HTTP_CONFLICT_STATE_LOCK_CHECK_LATEST] =
-        { "lock: check latest", ngx_http_conflict_lock_endpoint_checked },
     [NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEK] =
         { "lock: store peek", ngx_http_conflict_lock_endpoint_peek },
-    [NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEKED] =
-        { "lock: store peeked", ngx_http_conflict_lock_endpoint_peeked },
     [NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALL] =
         { "lock: store call", ngx_http_conflict_lock_endpoint_call },
-    [NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALLED] =
-        { "lock: store called", ngx_http_conflict_lock_endpoint_called },
 
     /* a request for versions */
 
@@ -165,19 +146,10 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
         { "versions: start", ngx_http_conflict_versions_endpoint_start },
     [NGX_HTTP_CONFLICT_STATE_VERSIONS_GET_LATEST] =
         { "versions: get latest", ngx_http_conflict_versions_endpoint_get },
-    [NGX_HTTP_CONFLICT_STATE_VERSIONS_CHECK_LATEST] =
-        { "versions: check latest",
-          ngx_http_conflict_versions_endpoint_checked },
     [NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_PEEK] =
         { "versions: store peek", ngx_http_conflict_versions_endpoint_peek },
-    [NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_PEEKED] =
-        { "versions: store peeked",
-          ngx_http_conflict_versions_endpoint_peeked },
     [NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_CALL] =
         { "versions: store call", ngx_http_conflict_versions_endpoint_call },
-    [NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_CALLED] =
-        { "versions: store called",
-          ngx_http_conflict_versions_endpoint_called },
 
     /* a change stream */
 
@@ -187,8 +159,6 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
         { "events: target", ngx_http_conflict_events_endpoint_target },
     [NGX_HTTP_CONFLICT_STATE_EVENTS_GET_LATEST] =
         { "events: get latest", ngx_http_conflict_events_endpoint_get },
-    [NGX_HTTP_CONFLICT_STATE_EVENTS_CHECK_LATEST] =
-        { "events: check latest", ngx_http_conflict_events_endpoint_checked },
 
     /* a request to an inbox */
 
@@ -223,27 +193,7 @@ static const ngx_http_conflict_step_t  ngx_http_conflict_steps[] = {
     /* the last one: the loop ends and nginx continues */
 
     [NGX_HTTP_CONFLICT_STATE_FORWARDED] = { "forwarded", NULL },
-    [NGX_HTTP_CONFLICT_STATE_RESPOND] = { "respond", NULL },
-    [NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND] = { "lock: respond", NULL },
-    [NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND] = { "versions: respond", NULL },
-    [NGX_HTTP_CONFLICT_STATE_EVENTS_RESPOND] = { "events: respond", NULL },
-    [NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND] = { "inbox: respond", NULL },
-    [NGX_HTTP_CONFLICT_STATE_KEY_RESPOND] = { "key: respond", NULL }
-};
-
-
-/* the content handlers of those that respond */
-
-static const ngx_http_handler_pt
-    ngx_http_conflict_contents[NGX_HTTP_CONFLICT_STATE_AGAIN] =
-{
-    [NGX_HTTP_CONFLICT_STATE_RESPOND] = ngx_http_conflict_answer_handler,
-    [NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND] = ngx_http_conflict_lock_answer,
-    [NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND] =
-        ngx_http_conflict_versions_answer,
-    [NGX_HTTP_CONFLICT_STATE_EVENTS_RESPOND] = ngx_http_conflict_events_answer,
-    [NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND] = ngx_http_conflict_inbox_answer,
-    [NGX_HTTP_CONFLICT_STATE_KEY_RESPOND] = ngx_http_conflict_idempotency_replay
+    [NGX_HTTP_CONFLICT_STATE_RESPOND] = { "respond", NULL }
 };
 
 
@@ -274,7 +224,14 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
     }
 
     if (r->post_action) {
-        ngx_http_conflict_handler_post_action(r);
+        ctx = ngx_http_conflict_ctx(r);
+
+        if (ctx) {
+            /* it gets the header and body as the client has sent them */
+            ngx_http_conflict_handler_cleanup(ctx);
+            ngx_http_conflict_body_edit_restore(r, ctx);
+        }
+
         return ngx_http_conflict_unseen(r);
     }
 
@@ -400,12 +357,13 @@ ngx_http_conflict_handler_enter(ngx_http_request_t *r,
     ctx->method = r->method;
     ctx->method_name = r->method_name;
 
+    ctx->flow.content = ngx_http_conflict_answer_handler;
     ctx->flow.state = nlcf->lock ? NGX_HTTP_CONFLICT_STATE_LOCK_START
                       : nlcf->versions ? NGX_HTTP_CONFLICT_STATE_VERSIONS_START
                       : nlcf->events ? NGX_HTTP_CONFLICT_STATE_EVENTS_START
                       : nlcf->inbox ? NGX_HTTP_CONFLICT_STATE_INBOX_START
                       : ctx->write ? NGX_HTTP_CONFLICT_STATE_PARSE_HEADERS
-                      : NGX_HTTP_CONFLICT_STATE_READ_STORE_PEEK;
+                      : NGX_HTTP_CONFLICT_STATE_READ_START;
 
     if (nlcf->inbox) {
         /* the resource is that of an item */
@@ -490,7 +448,6 @@ static ngx_int_t
 ngx_http_conflict_handler_run(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_handler_pt              content;
     ngx_http_conflict_state_e        next;
     const ngx_http_conflict_step_t  *step;
 
@@ -508,15 +465,13 @@ ngx_http_conflict_handler_run(ngx_http_request_t *r,
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                        "conflict state: %s", step->name);
 
-        if (step->handler == NULL) {
+        if (ctx->flow.state == NGX_HTTP_CONFLICT_STATE_FORWARDED) {
+            return ngx_http_conflict_open_files_bypass(r);
+        }
+
+        if (ctx->flow.state == NGX_HTTP_CONFLICT_STATE_RESPOND) {
             /* NGX_OK: the content phase, without mirror and try_files */
-            content = ngx_http_conflict_contents[ctx->flow.state];
-
-            if (content == NULL) {
-                return ngx_http_conflict_open_files_bypass(r);
-            }
-
-            r->content_handler = content;
+            r->content_handler = ctx->flow.content;
             return NGX_OK;
         }
 
@@ -639,37 +594,7 @@ ngx_http_conflict_handler_begin(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_WAIT_FOR_WRITE;
     }
 
-    ngx_http_conflict_store_call_start(ctx, ctx->op->store->ops->begin);
-
     return NGX_HTTP_CONFLICT_STATE_STORE_VERDICT;
-}
-
-
-static ngx_http_conflict_state_e
-ngx_http_conflict_handler_get_latest(ngx_http_conflict_ctx_t *ctx)
-{
-    switch (ngx_http_conflict_latest_response(ctx)) {
-
-    case NGX_OK:
-        return NGX_HTTP_CONFLICT_STATE_CHECK_LATEST;
-
-    case NGX_AGAIN:
-        return NGX_HTTP_CONFLICT_STATE_AGAIN;
-
-    default: /* NGX_ERROR */
-        return NGX_HTTP_CONFLICT_STATE_ERROR;
-    }
-}
-
-
-static ngx_http_conflict_state_e
-ngx_http_conflict_handler_observe(ngx_http_conflict_ctx_t *ctx)
-{
-    ctx->op->out.applied = 0;
-
-    ngx_http_conflict_store_call_start(ctx, ctx->op->store->ops->observe);
-
-    return NGX_HTTP_CONFLICT_STATE_STORE_OBSERVED;
 }
 
 
@@ -679,9 +604,11 @@ ngx_http_conflict_handler_observe(ngx_http_conflict_ctx_t *ctx)
  */
 
 static ngx_http_conflict_state_e
-ngx_http_conflict_handler_observed(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_handler_observe(ngx_http_conflict_ctx_t *ctx)
 {
-    if (ngx_http_conflict_store_call_finish(ctx) == NGX_AGAIN) {
+    if (ngx_http_conflict_store_call(ctx, ctx->op->store->ops->observe)
+        == NGX_AGAIN)
+    {
         return NGX_HTTP_CONFLICT_STATE_AGAIN;
     }
 
@@ -706,25 +633,6 @@ ngx_http_conflict_handler_forward(ngx_http_conflict_ctx_t *ctx)
     }
 
     return ngx_http_conflict_pass(ctx);
-}
-
-
-/*
- * The request has ended; the post_action gets its header and body as the
- * client has sent them.
- */
-
-static void
-ngx_http_conflict_handler_post_action(ngx_http_request_t *r)
-{
-    ngx_http_conflict_ctx_t  *ctx;
-
-    ctx = ngx_http_conflict_ctx(r);
-
-    if (ctx) {
-        ngx_http_conflict_handler_cleanup(ctx);
-        ngx_http_conflict_body_edit_restore(r, ctx);
-    }
 }
 
 

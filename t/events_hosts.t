@@ -49,7 +49,7 @@ sub of_both {
     until_true {
         my $w = watch($query, headers => [bob()]);
         push @w, $w;
-        $pids{$_} = 1 for error_log() =~ /(\d+)#\d+: \*\d+ conflict state: events: respond/g;
+        $pids{$_} = 1 for error_log() =~ /(\d+)#\d+: \*\d+ conflict state: events: get latest/g;
         keys %pids >= 2;
     };
 

@@ -215,9 +215,7 @@ ngx_http_conflict_answer_clashes(ngx_http_conflict_writer_t *out,
         }
 
         json = json_object();
-        ngx_http_conflict_json_set(&json, "field",
-                                   ngx_http_conflict_json_text(&field,
-                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
+        ngx_http_conflict_json_set_text(&json, "field", &field);
 
         rule = conflict_merge_report_rule(clash->rule);
         ngx_http_conflict_json_set(&json, "rule", json_string(rule));
@@ -264,15 +262,10 @@ ngx_http_conflict_answer_head(ngx_http_conflict_ctx_t *ctx)
         text.data = (u_char *) ctx->flow.reason;
         text.len = ngx_strlen(ctx->flow.reason);
 
-        ngx_http_conflict_json_set(&json, "detail",
-                                   ngx_http_conflict_json_text(&text,
-                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
+        ngx_http_conflict_json_set_text(&json, "detail", &text);
     }
 
-    ngx_http_conflict_json_set(&json, "resource",
-                               ngx_http_conflict_json_text(
-                                       &ctx->target.resource,
-                                       NGX_HTTP_CONFLICT_JSON_WHOLE));
+    ngx_http_conflict_json_set_text(&json, "resource", &ctx->target.resource);
 
     base = &ctx->pre.base;
 
@@ -280,9 +273,7 @@ ngx_http_conflict_answer_head(ngx_http_conflict_ctx_t *ctx)
         ngx_http_conflict_json_set(&json, "base_version", json_integer(0));
 
     } else if (base->len) {
-        ngx_http_conflict_json_set(&json, "base_version",
-                                   ngx_http_conflict_json_base(base,
-                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
+        ngx_http_conflict_json_set_base(&json, "base_version", base);
     }
 
     if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_LOCKED
@@ -309,8 +300,7 @@ ngx_http_conflict_answer_head(ngx_http_conflict_ctx_t *ctx)
     if (ctx->caller.may_see && ctx->op->out.present
         && mtime != CONFLICT_TIME_NONE)
     {
-        ngx_http_conflict_json_set(&json, "changed_at",
-                                   ngx_http_conflict_json_time(mtime));
+        ngx_http_conflict_json_set_time(&json, "changed_at", mtime);
     }
 
     return json;
@@ -339,16 +329,12 @@ ngx_http_conflict_answer_tail(ngx_http_conflict_ctx_t *ctx)
     held = ngx_http_conflict_hold_id(ctx);
 
     if (held->len) {
-        ngx_http_conflict_json_set(&json, "held",
-                                   ngx_http_conflict_json_text(held,
-                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
+        ngx_http_conflict_json_set_text(&json, "held", held);
     }
 
     if (ctx->version.conflict_id.len) {
-        ngx_http_conflict_json_set(&json, "conflict_id",
-                                   ngx_http_conflict_json_text(
-                                           &ctx->version.conflict_id,
-                                           NGX_HTTP_CONFLICT_JSON_WHOLE));
+        ngx_http_conflict_json_set_text(&json, "conflict_id",
+                                        &ctx->version.conflict_id);
     }
 
     return json;

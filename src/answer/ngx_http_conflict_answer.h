@@ -47,9 +47,6 @@ ngx_int_t ngx_http_conflict_latest_answer(ngx_http_request_t *r,
 json_t *ngx_http_conflict_lock_json(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *user, ngx_str_t *client, u_char *token);
 
-/* The name of a user or client; an empty one is null. */
-json_t *ngx_http_conflict_lock_json_name(ngx_str_t *text);
-
 
 /* The status of ctx->flow.answer. */
 ngx_uint_t ngx_http_conflict_problem_status(ngx_http_conflict_ctx_t *ctx);

@@ -65,32 +65,22 @@ ngx_http_conflict_endpoint_target(ngx_http_conflict_ctx_t *ctx,
 }
 
 
-ngx_http_conflict_state_e
-ngx_http_conflict_endpoint_get(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_state_e check, ngx_http_conflict_state_e respond)
+ngx_int_t
+ngx_http_conflict_endpoint_get(ngx_http_conflict_ctx_t *ctx)
 {
-    switch (ngx_http_conflict_latest_response(ctx)) {
+    ngx_int_t                    rc;
+    ngx_http_conflict_latest_t  *latest;
 
-    case NGX_OK:
-        break;
+    rc = ngx_http_conflict_latest_response(ctx);
 
-    case NGX_AGAIN:
-        return NGX_HTTP_CONFLICT_STATE_AGAIN;
-
-    default: /* NGX_ERROR */
-        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    if (rc != NGX_OK) {
+        return rc;
     }
 
-    /* a preflight only asks whether the page may send the request */
-
-    return (ctx->method & NGX_HTTP_OPTIONS) ? respond : check;
-}
-
-
-ngx_int_t
-ngx_http_conflict_endpoint_checked(ngx_http_conflict_ctx_t *ctx)
-{
-    ngx_http_conflict_latest_t  *latest;
+    if (ctx->method & NGX_HTTP_OPTIONS) {
+        /* a preflight only asks whether the page may send the request */
+        return NGX_DONE;
+    }
 
     latest = &ctx->latest;
 
@@ -118,10 +108,9 @@ ngx_http_conflict_endpoint_checked(ngx_http_conflict_ctx_t *ctx)
 
 
 ngx_http_conflict_state_e
-ngx_http_conflict_endpoint_failed(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_state_e respond)
+ngx_http_conflict_endpoint_failed(ngx_http_conflict_ctx_t *ctx)
 {
-    return ngx_http_conflict_endpoint_error(ctx, respond,
+    return ngx_http_conflict_endpoint_error(ctx,
                   (ctx->op->out.error == NGX_HTTP_CONFLICT_STORE_GENERATION)
                   ? NGX_HTTP_CONFLICT_ANSWER_GENERATION
                   : NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE, NULL);
@@ -130,21 +119,28 @@ ngx_http_conflict_endpoint_failed(ngx_http_conflict_ctx_t *ctx,
 
 ngx_http_conflict_state_e
 ngx_http_conflict_endpoint_error(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_conflict_state_e respond, ngx_http_conflict_answer_e answer,
-    const char *reason)
+    ngx_http_conflict_answer_e answer, const char *reason)
 {
     ctx->flow.answer = answer;
     ctx->flow.reason = reason;
 
-    return respond;
+    return NGX_HTTP_CONFLICT_STATE_RESPOND;
 }
 
 
 ngx_int_t
 ngx_http_conflict_endpoint_respond(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx)
+    ngx_http_handler_pt content, ngx_http_conflict_writer_t *out)
 {
-    ngx_int_t  rc;
+    ngx_int_t                 rc;
+    ngx_http_conflict_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
+
+    if (ctx == NULL || ctx->flow.content != content) {
+        /* a subrequest, or an internal redirect from a guarded location */
+        return NGX_HTTP_NOT_FOUND;
+    }
 
     if (ctx->flow.answer != NGX_HTTP_CONFLICT_ANSWER_NONE) {
         return ngx_http_conflict_answer_handler(r);
@@ -164,8 +160,16 @@ ngx_http_conflict_endpoint_respond(ngx_http_request_t *r,
     /* nor an upstream that led here by X-Accel-Redirect the type */
     ngx_str_null(&r->headers_out.content_type);
 
-    return (ctx->method & NGX_HTTP_OPTIONS)
-           ? ngx_http_conflict_endpoint_options(r, ctx) : NGX_DECLINED;
+    if (ctx->method & NGX_HTTP_OPTIONS) {
+        return ngx_http_conflict_endpoint_options(r, ctx);
+    }
+
+    if (out) {
+        ngx_memzero(out, sizeof(ngx_http_conflict_writer_t));
+        out->pool = r->pool;
+    }
+
+    return NGX_DECLINED;
 }
 
 

@@ -25,32 +25,29 @@ ngx_int_t ngx_http_conflict_endpoint_start(ngx_http_conflict_ctx_t *ctx);
 ngx_int_t ngx_http_conflict_endpoint_target(ngx_http_conflict_ctx_t *ctx,
     ngx_http_complex_value_t *get);
 
-/* Makes the own GET; the next state is "respond" for a preflight. */
-ngx_http_conflict_state_e ngx_http_conflict_endpoint_get(
-    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_state_e check,
-    ngx_http_conflict_state_e respond);
-
 /*
- * Sets ctx->caller.may_see by the own GET.  NGX_DECLINED: the caller gets
- * nothing, ctx->flow has the answer.
+ * Makes the own GET, and sets ctx->caller.may_see by it.  NGX_AGAIN: it runs;
+ * NGX_DONE: it was made for a preflight; NGX_DECLINED: the caller gets nothing,
+ * ctx->flow has the answer.
  */
-ngx_int_t ngx_http_conflict_endpoint_checked(ngx_http_conflict_ctx_t *ctx);
+ngx_int_t ngx_http_conflict_endpoint_get(ngx_http_conflict_ctx_t *ctx);
 
 /* The answer if a call of the store has failed.  Returns "respond". */
 ngx_http_conflict_state_e ngx_http_conflict_endpoint_failed(
-    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_state_e respond);
+    ngx_http_conflict_ctx_t *ctx);
 
 /* An answer of its own; "reason" may be NULL.  Returns "respond". */
 ngx_http_conflict_state_e ngx_http_conflict_endpoint_error(
-    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_state_e respond,
-    ngx_http_conflict_answer_e answer, const char *reason);
+    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e answer,
+    const char *reason);
 
 /*
- * The part of the content handlers that does not depend on the endpoint.
- * NGX_DECLINED: the endpoint makes the response; else the handler's result.
+ * The part of the content handler "content" that does not depend on the
+ * endpoint.  NGX_DECLINED: the endpoint makes the response, in "out", which is
+ * initialized if it is not NULL; else the result of the handler.
  */
 ngx_int_t ngx_http_conflict_endpoint_respond(ngx_http_request_t *r,
-    ngx_http_conflict_ctx_t *ctx);
+    ngx_http_handler_pt content, ngx_http_conflict_writer_t *out);
 
 /*
  * Sends what was written, as JSON unless the media type is set; nothing: 204.

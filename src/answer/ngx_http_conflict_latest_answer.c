@@ -182,9 +182,7 @@ ngx_http_conflict_latest_answer_advice(ngx_http_request_t *r,
                  name->len;
                  name++)
             {
-                if (h[i].hash && h[i].key.len == name->len
-                    && ngx_strncasecmp(h[i].key.data, name->data, name->len)
-                       == 0
+                if (h[i].hash && ngx_http_conflict_same_name(&h[i].key, name)
                     && ngx_http_conflict_header_add(r, (char *) name->data,
                                                     (char *) h[i].value.data,
                                                     h[i].value.len)

@@ -32,29 +32,15 @@ ngx_http_conflict_lock_json(ngx_http_conflict_ctx_t *ctx, ngx_str_t *user,
                                    json_stringn((char *) hex, sizeof(hex)));
     }
 
-    ngx_http_conflict_json_set(&json, "user",
-                               ngx_http_conflict_lock_json_name(user));
-    ngx_http_conflict_json_set(&json, "client",
-                               ngx_http_conflict_lock_json_name(client));
-    ngx_http_conflict_json_set(&json, "acquired_at",
-                               ngx_http_conflict_json_time(lock->acquired));
-    ngx_http_conflict_json_set(&json, "expires_at",
-                               ngx_http_conflict_json_time(expires));
-    ngx_http_conflict_json_set(&json, "expires_in",
-                               ngx_http_conflict_json_seconds(lock->remaining));
+    ngx_http_conflict_json_set_name(&json, "user", user);
+    ngx_http_conflict_json_set_name(&json, "client", client);
+    ngx_http_conflict_json_set_time(&json, "acquired_at", lock->acquired);
+    ngx_http_conflict_json_set_time(&json, "expires_at", expires);
+    ngx_http_conflict_json_set_seconds(&json, "expires_in", lock->remaining);
 
     if (lock->reserved) {
         ngx_http_conflict_json_set(&json, "reserved", json_true());
     }
 
     return json;
-}
-
-
-json_t *
-ngx_http_conflict_lock_json_name(ngx_str_t *text)
-{
-    return text->len ? ngx_http_conflict_json_text(text,
-                                               NGX_HTTP_CONFLICT_LOCK_CLIENT)
-                     : json_null();
 }

@@ -101,16 +101,12 @@ ngx_http_conflict_audit_line_json(ngx_http_conflict_audit_t *audit,
     text = audit->text;
     json = json_object();
 
-    ngx_http_conflict_json_set(&json, "time",
-                               ngx_http_conflict_json_time(audit->time));
-    ngx_http_conflict_audit_line_text(&json, "conflict_id",
-                                      &text[NGX_HTTP_CONFLICT_AUDIT_ID],
-                                      NGX_HTTP_CONFLICT_JSON_WHOLE);
-    ngx_http_conflict_audit_line_text(&json, "action",
-                               ngx_http_conflict_names_action(audit->action),
-                               NGX_HTTP_CONFLICT_JSON_WHOLE);
-    ngx_http_conflict_audit_line_text(&json, "policy", audit->policy,
-                                      NGX_HTTP_CONFLICT_JSON_WHOLE);
+    ngx_http_conflict_json_set_time(&json, "time", audit->time);
+    ngx_http_conflict_json_set_text(&json, "conflict_id",
+                                    &text[NGX_HTTP_CONFLICT_AUDIT_ID]);
+    ngx_http_conflict_json_set_text(&json, "action",
+                                ngx_http_conflict_names_action(audit->action));
+    ngx_http_conflict_json_set_text(&json, "policy", audit->policy);
     ngx_http_conflict_json_set(&json, "report", json_boolean(audit->report));
     ngx_http_conflict_audit_line_text(&json, "entity",
                                       &text[NGX_HTTP_CONFLICT_AUDIT_ENTITY],
@@ -133,12 +129,10 @@ ngx_http_conflict_audit_line_json(ngx_http_conflict_audit_t *audit,
                                ngx_http_conflict_json_base(
                                        &text[NGX_HTTP_CONFLICT_AUDIT_BASE],
                                        longest));
-    ngx_http_conflict_json_set(&json, "server_version",
-                               ngx_http_conflict_json_version(audit->compared));
-    ngx_http_conflict_json_set(&json, "client_ts",
-                               ngx_http_conflict_json_time(audit->client_time));
-    ngx_http_conflict_json_set(&json, "server_ts",
-                             ngx_http_conflict_json_time(audit->compared_time));
+    ngx_http_conflict_json_set_version(&json, "server_version",
+                                       audit->compared);
+    ngx_http_conflict_json_set_time(&json, "client_ts", audit->client_time);
+    ngx_http_conflict_json_set_time(&json, "server_ts", audit->compared_time);
     ngx_http_conflict_json_set(&json, "fields",
                                ngx_http_conflict_audit_line_fields(
                                        &text[NGX_HTTP_CONFLICT_AUDIT_FIELDS],
@@ -148,10 +142,8 @@ ngx_http_conflict_audit_line_json(ngx_http_conflict_audit_t *audit,
 
     meta = json_object();
 
-    ngx_http_conflict_json_set(&meta, "server_ts",
-                             ngx_http_conflict_json_time(audit->compared_time));
-    ngx_http_conflict_json_set(&meta, "client_ts",
-                               ngx_http_conflict_json_time(audit->client_time));
+    ngx_http_conflict_json_set_time(&meta, "server_ts", audit->compared_time);
+    ngx_http_conflict_json_set_time(&meta, "client_ts", audit->client_time);
     ngx_http_conflict_audit_line_text(&meta, "client_origin",
                                       &text[NGX_HTTP_CONFLICT_AUDIT_CLIENT],
                                       longest);

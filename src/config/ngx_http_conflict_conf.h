@@ -56,6 +56,11 @@
 #define ngx_http_conflict_same(a, b)                                          \
     ((a)->len == (b)->len && ngx_memcmp((a)->data, (b)->data, (a)->len) == 0)
 
+/* the same in any case, as for names of header fields */
+#define ngx_http_conflict_same_name(a, b)                                     \
+    ((a)->len == (b)->len                                                     \
+     && ngx_strncasecmp((a)->data, (b)->data, (a)->len) == 0)
+
 
 /* where a value is: "counter", "auto" or "off" by default, or in a message */
 
@@ -388,10 +393,6 @@ char *ngx_http_conflict_directive_idempotency(ngx_conf_t *cf,
 void ngx_http_conflict_directive_idempotency_merge(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf, ngx_http_conflict_loc_conf_t *prev);
 
-/* Completes a guarded location, whose store is known. */
-ngx_int_t ngx_http_conflict_directive_idempotency_complete(ngx_conf_t *cf,
-    ngx_http_conflict_loc_conf_t *conf);
-
 
 /* ngx_str_t, the default of conflict_methods */
 extern ngx_array_t  ngx_http_conflict_directive_method_defaults;
@@ -442,7 +443,12 @@ ngx_int_t ngx_http_conflict_directive_value_msec(ngx_str_t *value, size_t skip,
 ngx_int_t ngx_http_conflict_directive_value_limited(ngx_conf_t *cf,
     ngx_str_t *value, size_t skip, ngx_int_t min, ngx_int_t max,
     const char *limits, ngx_msec_t *msec);
-/* Compiles a text that may have variables.  NULL: an error, already logged. */
+/*
+ * Compile a text that may have variables, or the path in "get=PATH"; "or_else"
+ * begins what else is valid, for the error.  NULL: an error, already logged.
+ */
+ngx_http_complex_value_t *ngx_http_conflict_directive_value_get(
+    ngx_conf_t *cf, ngx_str_t *value, const char *or_else);
 ngx_http_complex_value_t *ngx_http_conflict_directive_value_complex(
     ngx_conf_t *cf, ngx_str_t *text);
 char *ngx_http_conflict_directive_value_latest(ngx_conf_t *cf,

@@ -93,15 +93,3 @@ ngx_http_conflict_directive_idempotency_merge(ngx_conf_t *cf,
     ngx_conf_merge_uint_value(conf->idempotency, prev->idempotency,
                               NGX_HTTP_CONFLICT_IDEMPOTENCY_OFF);
 }
-
-
-ngx_int_t
-ngx_http_conflict_directive_idempotency_complete(ngx_conf_t *cf,
-    ngx_http_conflict_loc_conf_t *conf)
-{
-    if (conf->idempotency == NGX_HTTP_CONFLICT_IDEMPOTENCY_OFF) {
-        return NGX_OK;
-    }
-
-    return ngx_http_conflict_shm_blob_zone_add(cf, conf->store);
-}

@@ -330,10 +330,7 @@ ngx_http_conflict_directive_list_route(ngx_conf_t *cf,
     for (i = 0; i < nmcf->routes.nelts; i++) {
 
         if (other[i].lock
-            || other[i].server.len != route->server.len
-            || ngx_strncmp(other[i].server.data, route->server.data,
-                           route->server.len)
-               != 0
+            || !ngx_http_conflict_same(&other[i].server, &route->server)
             || (other[i].conf->key == NULL
                 && !ngx_http_conflict_directive_list_covers(&other[i], &text)))
         {

@@ -262,10 +262,7 @@ ngx_http_conflict_directive_policy_store(ngx_conf_t *cf, ngx_command_t *cmd,
 
     for (i = 0; i < nmcf->stores.nelts; i++) {
 
-        if (storep[i]->name.len == value[1].len
-            && ngx_strncmp(storep[i]->name.data, value[1].data, value[1].len)
-               == 0)
-        {
+        if (ngx_http_conflict_same(&storep[i]->name, &value[1])) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "duplicate store \"%V\", it is already declared "
                                "in line %ui", &value[1], storep[i]->line);

@@ -66,9 +66,7 @@ ngx_http_conflict_directive_value_source(ngx_conf_t *cf, ngx_command_t *cmd,
     s = ngx_http_conflict_sources[n].word;
     header = ngx_http_conflict_sources[n].header;
 
-    if (s.len && s.len == value[1].len
-        && ngx_strncmp(s.data, value[1].data, s.len) == 0)
-    {
+    if (s.len && ngx_http_conflict_same(&s, &value[1])) {
         return NGX_CONF_OK;
     }
 
@@ -284,6 +282,26 @@ ngx_http_conflict_directive_value_msec(ngx_str_t *value, size_t skip,
     *msec = n;
 
     return NGX_OK;
+}
+
+
+ngx_http_complex_value_t *
+ngx_http_conflict_directive_value_get(ngx_conf_t *cf, ngx_str_t *value,
+    const char *or_else)
+{
+    ngx_str_t  s;
+
+    s.data = value->data + sizeof("get=") - 1;
+    s.len = value->len - (sizeof("get=") - 1);
+
+    if (s.len == 0 || (s.data[0] != '/' && s.data[0] != '$')) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid target \"%V\", it must be %sa path that "
+                           "begins with \"/\"", value, or_else);
+        return NULL;
+    }
+
+    return ngx_http_conflict_directive_value_complex(cf, &s);
 }
 
 

@@ -115,14 +115,11 @@ ngx_http_conflict_location(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
         return NGX_ERROR;
     }
 
-    if (ngx_http_conflict_location_start(cf, conf) != NGX_OK
-        || ngx_http_conflict_directive_idempotency_complete(cf, conf)
-           != NGX_OK)
-    {
+    if (ngx_http_conflict_location_start(cf, conf) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    if (conf->hold
+    if ((conf->hold || conf->idempotency != NGX_HTTP_CONFLICT_IDEMPOTENCY_OFF)
         && ngx_http_conflict_shm_blob_zone_add(cf, conf->store) != NGX_OK)
     {
         return NGX_ERROR;
@@ -358,8 +355,7 @@ ngx_http_conflict_location_check_version(ngx_conf_t *cf,
     name = &conf->version->name;
 
     if (conf->version->place == NGX_HTTP_CONFLICT_HEADER
-        && name->len == date.len
-        && ngx_strncasecmp(name->data, date.data, date.len) == 0)
+        && ngx_http_conflict_same_name(name, &date))
     {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "\"conflict_version header:%V\" in location "
@@ -390,9 +386,7 @@ ngx_http_conflict_location_check_base(ngx_conf_t *cf,
 
     for (i = 0; standard[i].len; i++) {
 
-        if (standard[i].len == name->len
-            && ngx_strncmp(standard[i].data, name->data, name->len) == 0)
-        {
+        if (ngx_http_conflict_same(&standard[i], name)) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "\"conflict_base header:%V\" in location \"%V\" "
                                "is unnecessary, this header is always "
@@ -489,9 +483,7 @@ ngx_http_conflict_location_find_store(ngx_conf_t *cf,
 
     for (i = 0; i < nmcf->stores.nelts; i++) {
 
-        if (storep[i]->name.len == name->len
-            && ngx_strncmp(storep[i]->name.data, name->data, name->len) == 0)
-        {
+        if (ngx_http_conflict_same(&storep[i]->name, name)) {
             conf->store = storep[i];
             break;
         }

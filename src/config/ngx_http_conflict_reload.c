@@ -368,7 +368,6 @@ static ngx_http_conflict_store_t *
 ngx_http_conflict_reload_old_store(ngx_http_conflict_store_t *store,
     ngx_http_conflict_main_conf_t *omcf)
 {
-    ngx_str_t                   *a, *b;
     ngx_uint_t                   i;
     ngx_http_conflict_store_t  **old;
 
@@ -376,19 +375,10 @@ ngx_http_conflict_reload_old_store(ngx_http_conflict_store_t *store,
 
     for (i = 0; i < omcf->stores.nelts; i++) {
 
-        if (old[i]->ops != store->ops
-            || old[i]->name.len != store->name.len
-            || ngx_strncmp(old[i]->name.data, store->name.data,
-                           store->name.len)
-               != 0)
+        if (old[i]->ops == store->ops
+            && ngx_http_conflict_same(&old[i]->name, &store->name)
+            && ngx_http_conflict_same(&old[i]->identity, &store->identity))
         {
-            continue;
-        }
-
-        a = &old[i]->identity;
-        b = &store->identity;
-
-        if (a->len == b->len && ngx_strncmp(a->data, b->data, a->len) == 0) {
             return old[i];
         }
     }

@@ -104,8 +104,6 @@ ngx_http_conflict_state_e ngx_http_conflict_events_endpoint_target(
     ngx_http_conflict_ctx_t *ctx);
 ngx_http_conflict_state_e ngx_http_conflict_events_endpoint_get(
     ngx_http_conflict_ctx_t *ctx);
-ngx_http_conflict_state_e ngx_http_conflict_events_endpoint_checked(
-    ngx_http_conflict_ctx_t *ctx);
 
 /*
  * In the PRECONTENT phase of a subrequest: notes the key and the store of the

@@ -23,18 +23,13 @@ ngx_http_conflict_events_answer(ngx_http_request_t *r)
     ngx_http_conflict_ctx_t     *ctx;
     ngx_http_conflict_events_t  *stream;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
-
-    if (ctx == NULL || ctx->events == NULL) {
-        /* a subrequest, or an internal redirect from a guarded location */
-        return NGX_HTTP_NOT_FOUND;
-    }
-
-    rc = ngx_http_conflict_endpoint_respond(r, ctx);
+    rc = ngx_http_conflict_endpoint_respond(r, ngx_http_conflict_events_answer,
+                                            NULL);
     if (rc != NGX_DECLINED) {
         return rc;
     }
 
+    ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
     stream = ctx->events;
 
     if (!stream->poll || r->method == NGX_HTTP_HEAD) {

@@ -28,6 +28,7 @@ ngx_http_conflict_events_endpoint_start(ngx_http_conflict_ctx_t *ctx)
 
     /* the module's filters ignore the response */
     ctx->flow.answered = 1;
+    ctx->flow.content = ngx_http_conflict_events_answer;
     ctx->lease.settled = 1;
 
     /* for the filters of the own GET */
@@ -49,7 +50,7 @@ ngx_http_conflict_events_endpoint_start(ngx_http_conflict_ctx_t *ctx)
     if (r->method & NGX_HTTP_OPTIONS) {
 
         if (!ngx_http_conflict_preflight(r)) {
-            return NGX_HTTP_CONFLICT_STATE_EVENTS_RESPOND;
+            return NGX_HTTP_CONFLICT_STATE_RESPOND;
         }
 
     } else if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
@@ -80,7 +81,7 @@ ngx_http_conflict_events_endpoint_start(ngx_http_conflict_ctx_t *ctx)
     }
 
     return (rc == NGX_OK) ? NGX_HTTP_CONFLICT_STATE_EVENTS_TARGET
-                          : NGX_HTTP_CONFLICT_STATE_EVENTS_RESPOND;
+                          : NGX_HTTP_CONFLICT_STATE_RESPOND;
 }
 
 
@@ -151,17 +152,25 @@ ngx_http_conflict_events_endpoint_reached(ngx_http_request_t *r)
 ngx_http_conflict_state_e
 ngx_http_conflict_events_endpoint_get(ngx_http_conflict_ctx_t *ctx)
 {
-    return ngx_http_conflict_endpoint_get(ctx,
-                                   NGX_HTTP_CONFLICT_STATE_EVENTS_CHECK_LATEST,
-                                   NGX_HTTP_CONFLICT_STATE_EVENTS_RESPOND);
-}
-
-
-ngx_http_conflict_state_e
-ngx_http_conflict_events_endpoint_checked(ngx_http_conflict_ctx_t *ctx)
-{
     ngx_http_conflict_latest_t       *latest;
     ngx_http_conflict_events_item_t  *item;
+
+    switch (ngx_http_conflict_latest_response(ctx)) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_AGAIN:
+        return NGX_HTTP_CONFLICT_STATE_AGAIN;
+
+    default: /* NGX_ERROR */
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
+
+    if (ctx->method & NGX_HTTP_OPTIONS) {
+        /* a preflight only asks whether the page may send the request */
+        return NGX_HTTP_CONFLICT_STATE_RESPOND;
+    }
 
     latest = &ctx->latest;
     item = &ctx->events->items[ctx->events->current++];
@@ -207,7 +216,7 @@ ngx_http_conflict_events_endpoint_decide(ngx_http_conflict_ctx_t *ctx)
         item = &stream->items[i];
 
         if (item->allowed || item->hidden) {
-            return NGX_HTTP_CONFLICT_STATE_EVENTS_RESPOND;
+            return NGX_HTTP_CONFLICT_STATE_RESPOND;
         }
     }
 
@@ -235,5 +244,5 @@ ngx_http_conflict_events_endpoint_error(ngx_http_conflict_ctx_t *ctx,
 {
     ctx->flow.answer = answer;
 
-    return NGX_HTTP_CONFLICT_STATE_EVENTS_RESPOND;
+    return NGX_HTTP_CONFLICT_STATE_RESPOND;
 }

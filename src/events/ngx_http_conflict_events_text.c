@@ -42,9 +42,8 @@ static void ngx_http_conflict_events_text_note(
     ngx_http_conflict_feed_event_t **note);
 static json_t *ngx_http_conflict_events_text_resource(
     ngx_http_conflict_events_item_t *item);
-static json_t *ngx_http_conflict_events_text_mine(
-    ngx_http_conflict_events_t *stream, uint64_t writer);
-static json_t *ngx_http_conflict_events_text_name(ngx_str_t *name);
+static void ngx_http_conflict_events_text_mine(
+    ngx_http_conflict_events_text_t *text, json_t **json, uint64_t writer);
 static void ngx_http_conflict_events_text_add(
     ngx_http_conflict_events_text_t *text, ngx_str_t *name, json_t *json);
 
@@ -273,20 +272,16 @@ ngx_http_conflict_events_text_state(ngx_http_conflict_events_text_t *text,
     json = ngx_http_conflict_events_text_resource(item);
 
     if (topic->state == NGX_HTTP_CONFLICT_FEED_VERSION) {
-        ngx_http_conflict_json_set(&json, "version",
-                              ngx_http_conflict_json_version(topic->version));
+        ngx_http_conflict_json_set_version(&json, "version", topic->version);
     }
 
     if (topic->state != NGX_HTTP_CONFLICT_FEED_UNKNOWN) {
 
         if (topic->time != CONFLICT_TIME_NONE) {
-            ngx_http_conflict_json_set(&json, "changed_at",
-                                     ngx_http_conflict_json_time(topic->time));
+            ngx_http_conflict_json_set_time(&json, "changed_at", topic->time);
         }
 
-        ngx_http_conflict_json_set(&json, "mine",
-                         ngx_http_conflict_events_text_mine(text->stream,
-                                                            topic->writer));
+        ngx_http_conflict_events_text_mine(text, &json, topic->writer);
     }
 
     ngx_http_conflict_events_text_add(text,
@@ -332,24 +327,18 @@ ngx_http_conflict_events_text_lock(ngx_http_conflict_events_text_t *text,
                                                      &topic->holder,
                                                      &topic->origin);
         lock = json_object();
-        ngx_http_conflict_json_set(&lock, "user",
-                          ngx_http_conflict_events_text_name(&topic->holder));
-        ngx_http_conflict_json_set(&lock, "client",
-                          ngx_http_conflict_events_text_name(&topic->origin));
-        ngx_http_conflict_json_set(&lock, "acquired_at",
-                                ngx_http_conflict_json_time(topic->acquired));
-        ngx_http_conflict_json_set(&lock, "expires_in",
-                                   ngx_http_conflict_json_seconds(
-                                       (uint64_t) ngx_max(left, 0)));
+        ngx_http_conflict_json_set_name(&lock, "user", &topic->holder);
+        ngx_http_conflict_json_set_name(&lock, "client", &topic->origin);
+        ngx_http_conflict_json_set_time(&lock, "acquired_at", topic->acquired);
+        ngx_http_conflict_json_set_seconds(&lock, "expires_in",
+                                           (uint64_t) ngx_max(left, 0));
 
         if (topic->reserved) {
             ngx_http_conflict_json_set(&lock, "reserved", json_true());
         }
 
         ngx_http_conflict_json_set(&json, "lock", lock);
-        ngx_http_conflict_json_set(&json, "mine",
-                            ngx_http_conflict_events_text_mine(text->stream,
-                                                               holder));
+        ngx_http_conflict_events_text_mine(text, &json, holder);
     }
 
     ngx_http_conflict_events_text_add(text,
@@ -407,23 +396,17 @@ ngx_http_conflict_events_text_note(ngx_http_conflict_events_text_t *text,
                                         &name[NGX_HTTP_CONFLICT_FEED_USER],
                                         &name[NGX_HTTP_CONFLICT_FEED_CLIENT]);
 
-        ngx_http_conflict_json_set(&json, "action",
-                         ngx_http_conflict_events_text_name(
-                                &name[NGX_HTTP_CONFLICT_FEED_ACTION]));
-        ngx_http_conflict_json_set(&json, "conflict_id",
-                         ngx_http_conflict_events_text_name(
-                                &name[NGX_HTTP_CONFLICT_FEED_CONFLICT_ID]));
-        ngx_http_conflict_json_set(&json, "mine",
-                         ngx_http_conflict_events_text_mine(text->stream,
-                                                            writer));
+        ngx_http_conflict_json_set_name(&json, "action",
+                                        &name[NGX_HTTP_CONFLICT_FEED_ACTION]);
+        ngx_http_conflict_json_set_name(&json, "conflict_id",
+                                     &name[NGX_HTTP_CONFLICT_FEED_CONFLICT_ID]);
+        ngx_http_conflict_events_text_mine(text, &json, writer);
 
     } else {
-        ngx_http_conflict_json_set(&json, "user",
-                         ngx_http_conflict_events_text_name(
-                                &name[NGX_HTTP_CONFLICT_FEED_USER]));
-        ngx_http_conflict_json_set(&json, "client",
-                         ngx_http_conflict_events_text_name(
-                                &name[NGX_HTTP_CONFLICT_FEED_CLIENT]));
+        ngx_http_conflict_json_set_name(&json, "user",
+                                        &name[NGX_HTTP_CONFLICT_FEED_USER]);
+        ngx_http_conflict_json_set_name(&json, "client",
+                                        &name[NGX_HTTP_CONFLICT_FEED_CLIENT]);
     }
 
     ngx_http_conflict_events_text_add(text,
@@ -441,27 +424,18 @@ ngx_http_conflict_events_text_resource(ngx_http_conflict_events_item_t *item)
 
     json = json_object();
 
-    ngx_http_conflict_json_set(&json, "resource",
-                               ngx_http_conflict_json_text(&item->name,
-                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
+    ngx_http_conflict_json_set_text(&json, "resource", &item->name);
     return json;
 }
 
 
-static json_t *
-ngx_http_conflict_events_text_mine(ngx_http_conflict_events_t *stream,
-    uint64_t writer)
+static void
+ngx_http_conflict_events_text_mine(ngx_http_conflict_events_text_t *text,
+    json_t **json, uint64_t writer)
 {
-    return json_boolean(writer && writer == stream->writer);
-}
-
-
-static json_t *
-ngx_http_conflict_events_text_name(ngx_str_t *name)
-{
-    return name->len ? ngx_http_conflict_json_text(name,
-                                                 NGX_HTTP_CONFLICT_FEED_TEXT)
-                     : json_null();
+    ngx_http_conflict_json_set(json, "mine",
+                               json_boolean(writer
+                                            && writer == text->stream->writer));
 }
 
 

@@ -259,9 +259,7 @@ ngx_http_conflict_body_history_link(ngx_http_conflict_ctx_t *ctx)
     if (ctx->merge.mergeable && record.body.data == NULL) {
         rc = ctx->merge.sent
              ? ngx_http_conflict_body_history_text(ctx, &record.body)
-             : ngx_http_conflict_request_body_text(ctx->request,
-                                                   ctx->conf->max_body,
-                                                   &record.body);
+             : ngx_http_conflict_request_body_text(ctx, &record.body);
     }
 
     if (rc == NGX_OK && ctx->merge.form != CONFLICT_FORM_WHOLE) {
@@ -383,9 +381,8 @@ ngx_http_conflict_body_history_text(ngx_http_conflict_ctx_t *ctx,
         return NGX_OK;
     }
 
-    return ngx_http_conflict_request_body_chain_text(ctx->request->pool,
-                                                     ctx->merge.sent,
-                                                     ctx->conf->max_body, text);
+    return ngx_http_conflict_request_body_chain_text(ctx, ctx->merge.sent,
+                                                     text);
 }
 
 

@@ -247,8 +247,7 @@ ngx_http_conflict_hold_body(ngx_http_conflict_ctx_t *ctx,
         return NGX_DECLINED;
     }
 
-    rc = ngx_http_conflict_request_body_text(r, ctx->conf->max_body,
-                                             &item->body);
+    rc = ngx_http_conflict_request_body_text(ctx, &item->body);
     if (rc == NGX_ERROR) {
         return NGX_ERROR;
     }

@@ -15,8 +15,6 @@ static ngx_uint_t ngx_http_conflict_cors_answered(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_cors_match(ngx_table_elt_t *h);
 static void ngx_http_conflict_cors_drop(ngx_http_request_t *r);
-static ngx_uint_t ngx_http_conflict_cors_equal(ngx_str_t *name,
-    ngx_str_t *other);
 static ngx_int_t ngx_http_conflict_cors_join(ngx_http_request_t *r,
     ngx_str_t *list, ngx_str_t *more);
 static ngx_uint_t ngx_http_conflict_cors_listed(ngx_str_t *list,
@@ -164,8 +162,8 @@ ngx_http_conflict_cors_drop(ngx_http_request_t *r)
         for (i = 0; i < part->nelts; i++) {
 
             if (ngx_http_conflict_cors_match(&h[i])
-                && !ngx_http_conflict_cors_equal(&h[i].key,
-                                                 &ngx_http_conflict_vary))
+                && !ngx_http_conflict_same_name(&h[i].key,
+                                                &ngx_http_conflict_vary))
             {
                 h[i].hash = 0;
             }
@@ -192,19 +190,11 @@ ngx_http_conflict_cors_match(ngx_table_elt_t *h)
         return 0;
     }
 
-    return ngx_http_conflict_cors_equal(&h->key, &ngx_http_conflict_vary)
+    return ngx_http_conflict_same_name(&h->key, &ngx_http_conflict_vary)
            || (h->key.len > sizeof("Access-Control-") - 1
                && ngx_strncasecmp(h->key.data, (u_char *) "Access-Control-",
                                   sizeof("Access-Control-") - 1)
                   == 0);
-}
-
-
-static ngx_uint_t
-ngx_http_conflict_cors_equal(ngx_str_t *name, ngx_str_t *other)
-{
-    return name->len == other->len
-           && ngx_strncasecmp(name->data, other->data, other->len) == 0;
 }
 
 
@@ -234,7 +224,7 @@ ngx_http_conflict_cors_unify(ngx_http_request_t *r)
 
             for (list = ngx_http_conflict_cors_lists; list->len; list++) {
 
-                if (ngx_http_conflict_cors_equal(&h[i].key, list)) {
+                if (ngx_http_conflict_same_name(&h[i].key, list)) {
                     break;
                 }
             }
@@ -303,7 +293,7 @@ ngx_http_conflict_cors_listed(ngx_str_t *list, ngx_str_t *token)
 
     while (ngx_http_conflict_header_token(&rest, &other)) {
 
-        if (ngx_http_conflict_cors_equal(&other, token)) {
+        if (ngx_http_conflict_same_name(&other, token)) {
             return 1;
         }
     }

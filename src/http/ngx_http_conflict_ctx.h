@@ -30,12 +30,9 @@ typedef enum {
     NGX_HTTP_CONFLICT_STATE_STORE_VERDICT,        /* act on the verdict */
     NGX_HTTP_CONFLICT_STATE_WAIT_FOR_WRITE,       /* another is in flight */
     NGX_HTTP_CONFLICT_STATE_GET_LATEST,           /* make the own GET */
-    NGX_HTTP_CONFLICT_STATE_CHECK_LATEST,         /* the own GET has ended */
     NGX_HTTP_CONFLICT_STATE_STORE_OBSERVE,        /* report what it showed */
-    NGX_HTTP_CONFLICT_STATE_STORE_OBSERVED,
     NGX_HTTP_CONFLICT_STATE_LATEST_VERDICT,       /* needs the latest body */
     NGX_HTTP_CONFLICT_STATE_HISTORY_LOOKUP,       /* ask for the base's body */
-    NGX_HTTP_CONFLICT_STATE_HISTORY_FOUND,
     NGX_HTTP_CONFLICT_STATE_MERGE_WRITE,          /* three-way merge */
     NGX_HTTP_CONFLICT_STATE_RESOLVER_ASK,         /* fields have clashed */
     NGX_HTTP_CONFLICT_STATE_RESOLVER_CLIENT,      /* the client's document */
@@ -54,11 +51,10 @@ typedef enum {
 
     /* a read */
 
+    NGX_HTTP_CONFLICT_STATE_READ_START,
     NGX_HTTP_CONFLICT_STATE_READ_STORE_PEEK,      /* ask for the version */
-    NGX_HTTP_CONFLICT_STATE_READ_STORE_PEEKED,
     NGX_HTTP_CONFLICT_STATE_READ_GET_LATEST,      /* the version is unknown */
     NGX_HTTP_CONFLICT_STATE_READ_STORE_OBSERVE,
-    NGX_HTTP_CONFLICT_STATE_READ_STORE_OBSERVED,
     NGX_HTTP_CONFLICT_STATE_READ_LIST_MARK,       /* before a list */
     NGX_HTTP_CONFLICT_STATE_READ_LIST_MARKED,
     NGX_HTTP_CONFLICT_STATE_READ_FORWARD,
@@ -67,29 +63,22 @@ typedef enum {
 
     NGX_HTTP_CONFLICT_STATE_LOCK_START,           /* parse verb and caller */
     NGX_HTTP_CONFLICT_STATE_LOCK_TARGET,          /* path of the resource */
-    NGX_HTTP_CONFLICT_STATE_LOCK_GET_LATEST,
-    NGX_HTTP_CONFLICT_STATE_LOCK_CHECK_LATEST,    /* may the client see it */
+    NGX_HTTP_CONFLICT_STATE_LOCK_GET_LATEST,      /* may the client see it */
     NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEK,      /* it gets a version */
-    NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEKED,
     NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALL,      /* acquire, release, show */
-    NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALLED,
 
     /* a request for versions */
 
     NGX_HTTP_CONFLICT_STATE_VERSIONS_START,       /* path of the resource */
-    NGX_HTTP_CONFLICT_STATE_VERSIONS_GET_LATEST,
-    NGX_HTTP_CONFLICT_STATE_VERSIONS_CHECK_LATEST, /* may the client see it */
+    NGX_HTTP_CONFLICT_STATE_VERSIONS_GET_LATEST,  /* may the client see it */
     NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_PEEK,  /* the current version */
-    NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_PEEKED,
     NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_CALL,  /* the list, or a body */
-    NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_CALLED,
 
     /* a change stream */
 
     NGX_HTTP_CONFLICT_STATE_EVENTS_START,         /* parse caller, resources */
     NGX_HTTP_CONFLICT_STATE_EVENTS_TARGET,        /* the next resource */
-    NGX_HTTP_CONFLICT_STATE_EVENTS_GET_LATEST,
-    NGX_HTTP_CONFLICT_STATE_EVENTS_CHECK_LATEST,  /* may the client see it */
+    NGX_HTTP_CONFLICT_STATE_EVENTS_GET_LATEST,    /* may the client see it */
 
     /* a request to an inbox */
 
@@ -112,12 +101,7 @@ typedef enum {
     /* the loop ends and nginx continues */
 
     NGX_HTTP_CONFLICT_STATE_FORWARDED,            /* with its own handler */
-    NGX_HTTP_CONFLICT_STATE_RESPOND,              /* module's own response */
-    NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND,
-    NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND,
-    NGX_HTTP_CONFLICT_STATE_EVENTS_RESPOND,
-    NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND,
-    NGX_HTTP_CONFLICT_STATE_KEY_RESPOND,  /* with the stored response */
+    NGX_HTTP_CONFLICT_STATE_RESPOND,              /* with flow.content */
 
     /* returned, never entered */
 
@@ -578,6 +562,7 @@ struct ngx_http_conflict_ctx_s {
 
     struct {
         ngx_http_conflict_state_e      state;
+        ngx_http_handler_pt            content;        /* of "respond" */
         ngx_uint_t                     error_status;   /* 0: 500 */
         ngx_uint_t                     status;         /* of the response, when
                                                           it was filtered */
@@ -683,6 +668,7 @@ struct ngx_http_conflict_ctx_s {
         ngx_msec_t                     store_time;  /* of all calls */
         ngx_uint_t                     fetches;     /* own GETs made */
         unsigned                       waited:1;    /* the timer has expired */
+        unsigned                       calling:1;   /* the store, for ctx->op */
     } timing;
 
     /* the turn of a write among those that wait; write_queue.c, pair.c */

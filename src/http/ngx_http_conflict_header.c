@@ -19,7 +19,6 @@
             == ((name)->data[(name)->len - 1] | 0x20)))
 
 
-static ngx_uint_t ngx_http_conflict_header_gzip_static(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_conflict_header_memcached(ngx_http_upstream_t *u);
 static ngx_uint_t ngx_http_conflict_header_tells_cache(ngx_list_t *headers);
 static ngx_uint_t ngx_http_conflict_header_of_cache(ngx_str_t *name);
@@ -201,9 +200,15 @@ ngx_uint_t
 ngx_http_conflict_header_cached(ngx_http_request_t *r)
 {
     if (r->cached
-        || ngx_http_conflict_header_tells_cache(&r->headers_out.headers)
-        || ngx_http_conflict_header_gzip_static(r))
+        || ngx_http_conflict_header_tells_cache(&r->headers_out.headers))
     {
+        return 1;
+    }
+
+    /* this runs before the filters that compress */
+
+    if (r->content_handler == NULL && r->headers_out.content_encoding != NULL) {
+        /* a file that was compressed before, beside the one that is written */
         return 1;
     }
 
@@ -216,29 +221,13 @@ ngx_http_conflict_header_cached(ngx_http_request_t *r)
 }
 
 
-/*
- * A file that was compressed before, beside the one that is written.  This runs
- * before the filters that compress.
- */
-
-static ngx_uint_t
-ngx_http_conflict_header_gzip_static(ngx_http_request_t *r)
-{
-    return r->content_handler == NULL
-           && r->headers_out.content_encoding != NULL;
-}
-
-
 /* after a miss the response is that of another handler */
 
 static ngx_uint_t
 ngx_http_conflict_header_memcached(ngx_http_upstream_t *u)
 {
     return u->headers_in.status_n == NGX_HTTP_OK
-           && u->schema.len == ngx_http_conflict_memcached.len
-           && ngx_strncmp(u->schema.data, ngx_http_conflict_memcached.data,
-                          ngx_http_conflict_memcached.len)
-              == 0;
+           && ngx_http_conflict_same(&u->schema, &ngx_http_conflict_memcached);
 }
 
 

@@ -321,12 +321,12 @@ ngx_uint_t ngx_http_conflict_request_body_strict(ngx_http_conflict_ctx_t *ctx);
 
 /*
  * The request body, or a chain of buffers, as one text: that of a single buffer
- * in memory, or a copy.  NGX_DECLINED: it has more than "max" bytes.
+ * in memory, or a copy.  NGX_DECLINED: it is larger than conflict_max_body.
  */
-ngx_int_t ngx_http_conflict_request_body_text(ngx_http_request_t *r,
-    size_t max, ngx_str_t *text);
-ngx_int_t ngx_http_conflict_request_body_chain_text(ngx_pool_t *pool,
-    ngx_chain_t *in, size_t max, ngx_str_t *text);
+ngx_int_t ngx_http_conflict_request_body_text(ngx_http_conflict_ctx_t *ctx,
+    ngx_str_t *text);
+ngx_int_t ngx_http_conflict_request_body_chain_text(
+    ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in, ngx_str_t *text);
 
 /* Installs the body filter; called once by postconfiguration. */
 void ngx_http_conflict_request_body_filter_init(void);
@@ -336,17 +336,16 @@ ngx_uint_t ngx_http_conflict_request_body_filter_first(ngx_http_request_t *r);
 
 
 /*
- * Starts an operation of the store, such as begin or peek, on ctx->op.  The
- * next state calls finish().
+ * Starts an operation of the store, such as begin or peek, on ctx->op, unless
+ * it was started.  NGX_AGAIN: the store is busy, and resumes the request, whose
+ * state calls this again; else the result of the operation.
  */
-void ngx_http_conflict_store_call_start(ngx_http_conflict_ctx_t *ctx,
+ngx_int_t ngx_http_conflict_store_call(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_op_pt call);
 
-/*
- * NGX_AGAIN: the store is busy, and resumes the request when it is done; else
- * the result of the operation.
- */
-ngx_int_t ngx_http_conflict_store_call_finish(ngx_http_conflict_ctx_t *ctx);
+/* Only starts it; ctx->op->busy tells whether it runs. */
+void ngx_http_conflict_store_call_start(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_op_pt call);
 
 /* op->done of operations whose request waits: resumes it. */
 void ngx_http_conflict_store_call_done(ngx_http_conflict_op_t *op);

@@ -40,6 +40,70 @@ ngx_http_conflict_json_append(json_t **json, json_t *value)
 }
 
 
+void
+ngx_http_conflict_json_set_text(json_t **json, const char *name,
+    ngx_str_t *text)
+{
+    ngx_http_conflict_json_set(json, name,
+                               ngx_http_conflict_json_text(text,
+                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
+}
+
+
+void
+ngx_http_conflict_json_set_name(json_t **json, const char *name,
+    ngx_str_t *text)
+{
+    ngx_http_conflict_json_set(json, name,
+                               text->len
+                               ? ngx_http_conflict_json_text(text,
+                                               NGX_HTTP_CONFLICT_LOCK_CLIENT)
+                               : json_null());
+}
+
+
+void
+ngx_http_conflict_json_set_number(json_t **json, const char *name, int64_t n)
+{
+    ngx_http_conflict_json_set(json, name,
+                               (n < 0) ? json_null() : json_integer(n));
+}
+
+
+void
+ngx_http_conflict_json_set_version(json_t **json, const char *name,
+    uint64_t version)
+{
+    ngx_http_conflict_json_set(json, name,
+                               ngx_http_conflict_json_version(version));
+}
+
+
+void
+ngx_http_conflict_json_set_base(json_t **json, const char *name,
+    ngx_str_t *text)
+{
+    ngx_http_conflict_json_set(json, name,
+                               ngx_http_conflict_json_base(text,
+                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
+}
+
+
+void
+ngx_http_conflict_json_set_time(json_t **json, const char *name, int64_t time)
+{
+    ngx_http_conflict_json_set(json, name, ngx_http_conflict_json_time(time));
+}
+
+
+void
+ngx_http_conflict_json_set_seconds(json_t **json, const char *name,
+    uint64_t msec)
+{
+    ngx_http_conflict_json_set(json, name, json_real((double) msec / 1000));
+}
+
+
 json_t *
 ngx_http_conflict_json_text(ngx_str_t *text, size_t max)
 {
@@ -108,13 +172,6 @@ ngx_http_conflict_json_time(int64_t time)
     conflict_time_print_rfc3339(text, time);
 
     return json_stringn(text, CONFLICT_TIME_RFC3339);
-}
-
-
-json_t *
-ngx_http_conflict_json_seconds(uint64_t msec)
-{
-    return json_real((double) msec / 1000);
 }
 
 

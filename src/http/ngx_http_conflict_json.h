@@ -29,6 +29,27 @@ void ngx_http_conflict_json_set(json_t **json, const char *name,
 void ngx_http_conflict_json_append(json_t **json, json_t *value);
 
 /*
+ * The same, of what the functions below make: a whole text; the name of a user
+ * or a client, null if it is empty; a number, null if it is negative.
+ */
+void ngx_http_conflict_json_set_text(json_t **json, const char *name,
+    ngx_str_t *text);
+void ngx_http_conflict_json_set_name(json_t **json, const char *name,
+    ngx_str_t *text);
+void ngx_http_conflict_json_set_number(json_t **json, const char *name,
+    int64_t n);
+void ngx_http_conflict_json_set_version(json_t **json, const char *name,
+    uint64_t version);
+void ngx_http_conflict_json_set_base(json_t **json, const char *name,
+    ngx_str_t *text);
+void ngx_http_conflict_json_set_time(json_t **json, const char *name,
+    int64_t time);
+
+/* Milliseconds as seconds, with up to three decimals. */
+void ngx_http_conflict_json_set_seconds(json_t **json, const char *name,
+    uint64_t msec);
+
+/*
  * A string of at most "max" bytes of a text that need not be UTF-8; null if
  * text->data is NULL.
  */
@@ -45,9 +66,6 @@ json_t *ngx_http_conflict_json_base(ngx_str_t *text, size_t max);
 
 /* Microseconds as an RFC 3339 date; null for CONFLICT_TIME_NONE. */
 json_t *ngx_http_conflict_json_time(int64_t time);
-
-/* Milliseconds as seconds, with up to three decimals. */
-json_t *ngx_http_conflict_json_seconds(uint64_t msec);
 
 /*
  * Prints the members of an object without its braces, so that others can be

@@ -291,8 +291,7 @@ ngx_http_conflict_origin_join(ngx_http_request_t *r, ngx_str_t *name,
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (h[i].hash == 0 || h[i].key.len != name->len
-                || ngx_strncasecmp(h[i].key.data, name->data, name->len) != 0)
+            if (h[i].hash == 0 || !ngx_http_conflict_same_name(&h[i].key, name))
             {
                 continue;
             }

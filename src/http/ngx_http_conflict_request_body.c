@@ -494,20 +494,17 @@ ngx_http_conflict_request_body_scan_chain(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_conflict_request_body_text(ngx_http_request_t *r, size_t max,
+ngx_http_conflict_request_body_text(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *text)
 {
-    ngx_chain_t  *bufs;
-
-    bufs = r->request_body->bufs;
-
-    return ngx_http_conflict_request_body_chain_text(r->pool, bufs, max, text);
+    return ngx_http_conflict_request_body_chain_text(ctx,
+                                       ctx->request->request_body->bufs, text);
 }
 
 
 ngx_int_t
-ngx_http_conflict_request_body_chain_text(ngx_pool_t *pool, ngx_chain_t *in,
-    size_t max, ngx_str_t *text)
+ngx_http_conflict_request_body_chain_text(ngx_http_conflict_ctx_t *ctx,
+    ngx_chain_t *in, ngx_str_t *text)
 {
     size_t        size;
     u_char       *p;
@@ -520,7 +517,7 @@ ngx_http_conflict_request_body_chain_text(ngx_pool_t *pool, ngx_chain_t *in,
         size += ngx_buf_size(cl->buf);
     }
 
-    if (size > max) {
+    if (size > ctx->conf->max_body) {
         return NGX_DECLINED;
     }
 
@@ -530,7 +527,7 @@ ngx_http_conflict_request_body_chain_text(ngx_pool_t *pool, ngx_chain_t *in,
         return NGX_OK;
     }
 
-    p = ngx_pnalloc(pool, size + 1);
+    p = ngx_pnalloc(ctx->request->pool, size + 1);
     if (p == NULL) {
         return NGX_ERROR;
     }

@@ -10,6 +10,25 @@
 #include "http/ngx_http_conflict_http.h"
 
 
+ngx_int_t
+ngx_http_conflict_store_call(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_op_pt call)
+{
+    if (!ctx->timing.calling) {
+        ngx_http_conflict_store_call_start(ctx, call);
+    }
+
+    if (ctx->op->busy) {
+        return NGX_AGAIN;
+    }
+
+    ctx->timing.calling = 0;
+    ctx->timing.store_time += ngx_current_msec - ctx->timing.store_start;
+
+    return ctx->op->rc;
+}
+
+
 void
 ngx_http_conflict_store_call_start(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_op_pt call)
@@ -19,22 +38,10 @@ ngx_http_conflict_store_call_start(ngx_http_conflict_ctx_t *ctx,
     op = ctx->op;
     op->done = ngx_http_conflict_store_call_done;
 
+    ctx->timing.calling = 1;
     ctx->timing.store_start = ngx_current_msec;
 
     op->rc = call(op);
-}
-
-
-ngx_int_t
-ngx_http_conflict_store_call_finish(ngx_http_conflict_ctx_t *ctx)
-{
-    if (ctx->op->busy) {
-        return NGX_AGAIN;
-    }
-
-    ctx->timing.store_time += ngx_current_msec - ctx->timing.store_start;
-
-    return ctx->op->rc;
 }
 
 

@@ -222,9 +222,7 @@ ngx_http_conflict_view_selects(ngx_str_t *name)
 
     for (n = 0; field[n].len; n++) {
 
-        if (name->len == field[n].len
-            && ngx_strncasecmp(name->data, field[n].data, field[n].len) == 0)
-        {
+        if (ngx_http_conflict_same_name(name, &field[n])) {
             return n + 1;
         }
     }
@@ -254,8 +252,7 @@ ngx_http_conflict_view(ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *r)
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (h[i].hash && h[i].key.len == vary->len
-                && ngx_strncasecmp(h[i].key.data, vary->data, vary->len) == 0
+            if (h[i].hash && ngx_http_conflict_same_name(&h[i].key, vary)
                 && ngx_http_conflict_view_names(&h[i].value, &names) != NGX_OK)
             {
                 return 0;
@@ -359,10 +356,7 @@ ngx_http_conflict_view_hash(ngx_http_conflict_ctx_t *ctx, ngx_str_t *names,
 
             for (i = 0; i < part->nelts; i++) {
 
-                if (h[i].key.len == name.len
-                    && ngx_strncasecmp(h[i].key.data, name.data, name.len)
-                       == 0)
-                {
+                if (ngx_http_conflict_same_name(&h[i].key, &name)) {
                     ngx_http_conflict_view_field(&digest, h[i].value.data,
                                                  h[i].value.len);
                     *present = 1;

@@ -307,7 +307,8 @@ ngx_http_conflict_idempotency_found(ngx_http_conflict_ctx_t *ctx)
 
     case NGX_HTTP_CONFLICT_IDEMPOTENCY_KEPT:
         ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_REPLAYED;
-        return NGX_HTTP_CONFLICT_STATE_KEY_RESPOND;
+        ctx->flow.content = ngx_http_conflict_idempotency_replay;
+        return NGX_HTTP_CONFLICT_STATE_RESPOND;
 
     case NGX_HTTP_CONFLICT_IDEMPOTENCY_NOT_KEPT:
         return ngx_http_conflict_idempotency_refuse(ctx,

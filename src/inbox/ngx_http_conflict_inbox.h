@@ -75,11 +75,6 @@ ngx_uint_t ngx_http_conflict_inbox_endpoint_visible(
 ngx_uint_t ngx_http_conflict_inbox_endpoint_own(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_hold_item_t *item);
 
-/* The endpoint responds with an error. */
-#define ngx_http_conflict_inbox_endpoint_error(ctx, answer, reason)           \
-    ngx_http_conflict_endpoint_error(ctx,                                     \
-                     NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND, answer, reason)
-
 /* The store has not answered. */
 ngx_http_conflict_state_e ngx_http_conflict_inbox_endpoint_failed(
     ngx_http_conflict_ctx_t *ctx);

@@ -39,22 +39,14 @@ ngx_http_conflict_inbox_answer(ngx_http_request_t *r)
     ngx_http_conflict_inbox_t   *inbox;
     ngx_http_conflict_writer_t   out;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
-
-    if (ctx == NULL || ctx->inbox == NULL || ctx->inbox->resolving) {
-        /* a subrequest, or an internal redirect from a guarded location */
-        return NGX_HTTP_NOT_FOUND;
-    }
-
-    inbox = ctx->inbox;
-
-    rc = ngx_http_conflict_endpoint_respond(r, ctx);
+    rc = ngx_http_conflict_endpoint_respond(r, ngx_http_conflict_inbox_answer,
+                                            &out);
     if (rc != NGX_DECLINED) {
         return rc;
     }
 
-    ngx_memzero(&out, sizeof(ngx_http_conflict_writer_t));
-    out.pool = r->pool;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
+    inbox = ctx->inbox;
 
     if (inbox->verb == NGX_HTTP_CONFLICT_INBOX_LIST) {
         ngx_http_conflict_inbox_answer_list(ctx, &out);
@@ -168,9 +160,7 @@ ngx_http_conflict_inbox_answer_item(ngx_http_conflict_hold_item_t *item,
                       ngx_http_conflict_inbox_answer_text(item,               \
                                              NGX_HTTP_CONFLICT_HOLD_##number))
 
-    ngx_http_conflict_json_set(&json, "id",
-                               ngx_http_conflict_json_text(&found->id,
-                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
+    ngx_http_conflict_json_set_text(&json, "id", &found->id);
 
     ngx_http_conflict_inbox_answer_set("kind", KIND);
     ngx_http_conflict_inbox_answer_set("resource", RESOURCE_ID);
@@ -180,15 +170,10 @@ ngx_http_conflict_inbox_answer_item(ngx_http_conflict_hold_item_t *item,
     ngx_http_conflict_inbox_answer_set("user", WRITER);
     ngx_http_conflict_inbox_answer_set("client", CLIENT);
 
-    ngx_http_conflict_json_set(&json, "held_at",
-                               ngx_http_conflict_json_time(item->time));
-    ngx_http_conflict_json_set(&json, "expires_in",
-                               ngx_http_conflict_json_seconds(found->ttl));
-    ngx_http_conflict_json_set(&json, "base_version",
-                               ngx_http_conflict_json_base(base,
-                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
-    ngx_http_conflict_json_set(&json, "version",
-                               ngx_http_conflict_json_version(item->version));
+    ngx_http_conflict_json_set_time(&json, "held_at", item->time);
+    ngx_http_conflict_json_set_seconds(&json, "expires_in", found->ttl);
+    ngx_http_conflict_json_set_base(&json, "base_version", base);
+    ngx_http_conflict_json_set_version(&json, "version", item->version);
 
     ngx_http_conflict_inbox_answer_set("content_type", TYPE);
 

@@ -22,7 +22,7 @@ static ngx_int_t ngx_http_conflict_inbox_endpoint_id(
 static ngx_http_conflict_state_e ngx_http_conflict_inbox_endpoint_list(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_inbox_endpoint_number(ngx_http_request_t *r,
-    const char *name, size_t len, uint64_t min, uint64_t max, uint64_t *n);
+    const char *name, size_t len, uint64_t max, uint64_t *n);
 static ngx_int_t ngx_http_conflict_inbox_endpoint_text(ngx_http_request_t *r,
     const char *name, size_t len, ngx_str_t *text);
 static void ngx_http_conflict_inbox_endpoint_received(ngx_http_request_t *r);
@@ -38,7 +38,7 @@ static ngx_str_t  ngx_http_conflict_if_none_match =
 
 
 #define ngx_http_conflict_inbox_endpoint_bad(ctx, reason)                     \
-    ngx_http_conflict_inbox_endpoint_error(ctx,                               \
+    ngx_http_conflict_endpoint_error(ctx,                                     \
                                  NGX_HTTP_CONFLICT_ANSWER_BAD_REQUEST, reason)
 
 
@@ -49,6 +49,7 @@ ngx_http_conflict_inbox_endpoint_start(ngx_http_conflict_ctx_t *ctx)
 
     /* the module's filters ignore the response */
     ctx->flow.answered = 1;
+    ctx->flow.content = ngx_http_conflict_inbox_answer;
 
     inbox = ngx_pcalloc(ctx->request->pool, sizeof(ngx_http_conflict_inbox_t));
     if (inbox == NULL) {
@@ -83,13 +84,13 @@ ngx_http_conflict_inbox_endpoint_verb(ngx_http_conflict_ctx_t *ctx)
     inbox = ctx->inbox;
 
     if (ctx->method == NGX_HTTP_OPTIONS) {
-        return NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND;
+        return NGX_HTTP_CONFLICT_STATE_RESPOND;
     }
 
     if (!(ctx->method & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_POST
                          |NGX_HTTP_DELETE)))
     {
-        return ngx_http_conflict_inbox_endpoint_error(ctx,
+        return ngx_http_conflict_endpoint_error(ctx,
                                         NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED,
                                         NULL);
     }
@@ -153,7 +154,7 @@ ngx_http_conflict_inbox_endpoint_post(ngx_http_conflict_ctx_t *ctx)
     inbox->verb = NGX_HTTP_CONFLICT_INBOX_RESOLVE;
 
     if (ngx_http_conflict_inbox_endpoint_base(ctx) != NGX_OK) {
-        return ngx_http_conflict_inbox_endpoint_error(ctx,
+        return ngx_http_conflict_endpoint_error(ctx,
                                      NGX_HTTP_CONFLICT_ANSWER_NO_BASE,
                                      "If-Match must have the version that was "
                                      "shown, or If-None-Match be *");
@@ -162,7 +163,7 @@ ngx_http_conflict_inbox_endpoint_post(ngx_http_conflict_ctx_t *ctx)
     if (ctx->request->headers_in.content_length_n
         > (off_t) ctx->conf->max_body)
     {
-        return ngx_http_conflict_inbox_endpoint_error(ctx,
+        return ngx_http_conflict_endpoint_error(ctx,
                                    NGX_HTTP_CONFLICT_ANSWER_TOO_LARGE,
                                    "the body is larger than conflict_max_body");
     }
@@ -258,7 +259,7 @@ ngx_http_conflict_inbox_endpoint_list(ngx_http_conflict_ctx_t *ctx)
     inbox = ctx->inbox;
     limit = NGX_HTTP_CONFLICT_INBOX_LIMIT;
 
-    if (ngx_http_conflict_inbox_endpoint_number(r, "limit", 5, 1,
+    if (ngx_http_conflict_inbox_endpoint_number(r, "limit", 5,
                                                 NGX_HTTP_CONFLICT_BLOB_MAX,
                                                 &limit)
         != NGX_OK)
@@ -266,7 +267,7 @@ ngx_http_conflict_inbox_endpoint_list(ngx_http_conflict_ctx_t *ctx)
         return ngx_http_conflict_inbox_endpoint_bad(ctx, "limit");
     }
 
-    if (ngx_http_conflict_inbox_endpoint_number(r, "before", 6, 1,
+    if (ngx_http_conflict_inbox_endpoint_number(r, "before", 6,
                                                 CONFLICT_VERSION_LIMIT,
                                                 &inbox->before)
         != NGX_OK)
@@ -287,7 +288,7 @@ ngx_http_conflict_inbox_endpoint_list(ngx_http_conflict_ctx_t *ctx)
 
     if (ctx->caller.user.len == 0 && !inbox->conf->inbox_all) {
         /* such items are known by their id alone */
-        return NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND;
+        return NGX_HTTP_CONFLICT_STATE_RESPOND;
     }
 
     return NGX_HTTP_CONFLICT_STATE_INBOX_STORE_CALL;
@@ -296,7 +297,7 @@ ngx_http_conflict_inbox_endpoint_list(ngx_http_conflict_ctx_t *ctx)
 
 static ngx_int_t
 ngx_http_conflict_inbox_endpoint_number(ngx_http_request_t *r,
-    const char *name, size_t len, uint64_t min, uint64_t max, uint64_t *n)
+    const char *name, size_t len, uint64_t max, uint64_t *n)
 {
     ngx_str_t  value;
 
@@ -305,7 +306,7 @@ ngx_http_conflict_inbox_endpoint_number(ngx_http_request_t *r,
     }
 
     return (conflict_version_parse(n, (char *) value.data, value.len) == 0
-            && *n >= min && *n <= max)
+            && *n > 0 && *n <= max)
            ? NGX_OK : NGX_ERROR;
 }
 
@@ -361,14 +362,14 @@ ngx_http_conflict_inbox_endpoint_receive(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_AGAIN;
     }
 
-    rc = ngx_http_conflict_request_body_text(r, ctx->conf->max_body, &text);
+    rc = ngx_http_conflict_request_body_text(ctx, &text);
 
     if (rc == NGX_ERROR) {
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
     if (rc == NGX_DECLINED) {
-        return ngx_http_conflict_inbox_endpoint_error(ctx,
+        return ngx_http_conflict_endpoint_error(ctx,
                                    NGX_HTTP_CONFLICT_ANSWER_TOO_LARGE,
                                    "the body is larger than conflict_max_body");
     }
@@ -422,8 +423,6 @@ ngx_http_conflict_inbox_endpoint_call(ngx_http_conflict_ctx_t *ctx)
                                         : NGX_HTTP_CONFLICT_BLOB_GET;
     }
 
-    ngx_http_conflict_store_call_start(ctx, inbox->op->store->ops->blob);
-
     return NGX_HTTP_CONFLICT_STATE_INBOX_STORE_CALLED;
 }
 
@@ -451,7 +450,7 @@ ngx_http_conflict_inbox_endpoint_index(ngx_http_conflict_ctx_t *ctx)
 ngx_http_conflict_state_e
 ngx_http_conflict_inbox_endpoint_called(ngx_http_conflict_ctx_t *ctx)
 {
-    switch (ngx_http_conflict_store_call_finish(ctx)) {
+    switch (ngx_http_conflict_store_call(ctx, ctx->op->store->ops->blob)) {
 
     case NGX_OK:
         break;
@@ -464,13 +463,13 @@ ngx_http_conflict_inbox_endpoint_called(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (ctx->inbox->verb == NGX_HTTP_CONFLICT_INBOX_LIST) {
-        return NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND;
+        return NGX_HTTP_CONFLICT_STATE_RESPOND;
     }
 
     if (ctx->inbox->removing) {
         return ctx->op->blob->out.done
-               ? NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND
-               : ngx_http_conflict_inbox_endpoint_error(ctx,
+               ? NGX_HTTP_CONFLICT_STATE_RESPOND
+               : ngx_http_conflict_endpoint_error(ctx,
                                            NGX_HTTP_CONFLICT_ANSWER_NOT_HELD,
                                            NULL);
     }
@@ -496,7 +495,7 @@ ngx_http_conflict_inbox_endpoint_found(ngx_http_conflict_ctx_t *ctx)
            != NGX_OK
         || !ngx_http_conflict_inbox_endpoint_visible(ctx, &inbox->item))
     {
-        return ngx_http_conflict_inbox_endpoint_error(ctx,
+        return ngx_http_conflict_endpoint_error(ctx,
                                            NGX_HTTP_CONFLICT_ANSWER_NOT_HELD,
                                            NULL);
     }
@@ -571,8 +570,7 @@ ngx_http_conflict_inbox_endpoint_failed(ngx_http_conflict_ctx_t *ctx)
                                     1);
     }
 
-    return ngx_http_conflict_endpoint_failed(ctx,
-                                       NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND);
+    return ngx_http_conflict_endpoint_failed(ctx);
 }
 
 

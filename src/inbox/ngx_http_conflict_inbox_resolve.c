@@ -53,7 +53,7 @@ ngx_http_conflict_inbox_resolve(ngx_http_conflict_ctx_t *ctx)
 
     if (!ngx_http_conflict_inbox_endpoint_own(ctx, &inbox->item)) {
         /* an item of another server, which only "all" shows */
-        return ngx_http_conflict_inbox_endpoint_error(ctx,
+        return ngx_http_conflict_endpoint_error(ctx,
                                        NGX_HTTP_CONFLICT_ANSWER_NOT_HELD,
                                        "the item belongs to another server");
     }
@@ -91,6 +91,7 @@ ngx_http_conflict_inbox_resolve(ngx_http_conflict_ctx_t *ctx)
     r->phase_handler = cmcf->phase_engine.server_rewrite_index;
 
     inbox->resolving = 1;
+    ctx->flow.content = NULL;
     ctx->op = NULL;
     ctx->flow.answered = 0;
     ctx->hold.resolves = inbox->id;

@@ -35,7 +35,7 @@ ngx_http_conflict_inbox_show_peek(ngx_http_conflict_ctx_t *ctx)
 
     if (nlcf == NULL) {
         inbox->unguarded = 1;
-        return NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND;
+        return NGX_HTTP_CONFLICT_STATE_RESPOND;
     }
 
     op = ngx_http_conflict_op_create(r, nlcf->store,
@@ -61,8 +61,6 @@ ngx_http_conflict_inbox_show_peek(ngx_http_conflict_ctx_t *ctx)
     {
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
-
-    ngx_http_conflict_store_call_start(ctx, op->store->ops->peek);
 
     return NGX_HTTP_CONFLICT_STATE_INBOX_STORE_PEEKED;
 }
@@ -109,7 +107,7 @@ ngx_http_conflict_inbox_show_route(ngx_http_conflict_ctx_t *ctx)
 ngx_http_conflict_state_e
 ngx_http_conflict_inbox_show_peeked(ngx_http_conflict_ctx_t *ctx)
 {
-    switch (ngx_http_conflict_store_call_finish(ctx)) {
+    switch (ngx_http_conflict_store_call(ctx, ctx->op->store->ops->peek)) {
 
     case NGX_OK:
         break;
@@ -162,12 +160,12 @@ ngx_http_conflict_inbox_show_get(ngx_http_conflict_ctx_t *ctx)
 
     if (status == NGX_HTTP_UNAUTHORIZED || status == NGX_HTTP_TOO_MANY_REQUESTS)
     {
-        return ngx_http_conflict_inbox_endpoint_error(ctx,
+        return ngx_http_conflict_endpoint_error(ctx,
                                         NGX_HTTP_CONFLICT_ANSWER_RELAY, NULL);
     }
 
     ctx->caller.may_see = ((status >= 200 && status < 300)
                            || ngx_http_conflict_latest_response_gone(status));
 
-    return NGX_HTTP_CONFLICT_STATE_INBOX_RESPOND;
+    return NGX_HTTP_CONFLICT_STATE_RESPOND;
 }

@@ -13,8 +13,6 @@
 
 static ngx_int_t ngx_http_conflict_latest_get_target(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *uri, ngx_str_t *args);
-static ngx_uint_t ngx_http_conflict_latest_get_configured(
-    ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_latest_get_prepare(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *sr);
 static ngx_int_t ngx_http_conflict_latest_get_guarded(ngx_http_request_t *r,
@@ -80,8 +78,11 @@ ngx_http_conflict_latest_get_start(ngx_http_request_t *r,
 
     latest->request = sr;
 
-    if (!ngx_http_conflict_latest_get_configured(ctx)) {
-        /* as a request of the client: it does not reach what is internal */
+    if (ctx->conf->lock_get == NULL && ctx->conf->versions_get == NULL) {
+        /*
+         * The client has named the target, in the request line, an argument
+         * or Destination: it does not reach what is internal.
+         */
         sr->internal = 0;
     }
 
@@ -99,23 +100,6 @@ ngx_http_conflict_latest_get_start(ngx_http_request_t *r,
     r->method_name = sr->method_name;
 
     return NGX_OK;
-}
-
-
-/*
- * Whether the configuration has named the target, and not the client, as in
- * the request line, an argument, or Destination.
- */
-
-static ngx_uint_t
-ngx_http_conflict_latest_get_configured(ngx_http_conflict_ctx_t *ctx)
-{
-    ngx_http_conflict_loc_conf_t  *nlcf;
-
-    nlcf = ctx->conf;
-
-    return (nlcf->lock && nlcf->lock_get)
-           || (nlcf->versions && nlcf->versions_get);
 }
 
 

@@ -79,9 +79,7 @@ ngx_http_conflict_latest_memcached_key(ngx_http_request_t *r)
 
     for (i = 0; i < cmcf->variables.nelts; i++) {
 
-        if (v[i].name.len == name->len
-            && ngx_strncmp(v[i].name.data, name->data, name->len) == 0)
-        {
+        if (ngx_http_conflict_same(&v[i].name, name)) {
             return &r->variables[i];
         }
     }

@@ -31,15 +31,9 @@ ngx_http_conflict_state_e ngx_http_conflict_lock_endpoint_target(
     ngx_http_conflict_ctx_t *ctx);
 ngx_http_conflict_state_e ngx_http_conflict_lock_endpoint_get(
     ngx_http_conflict_ctx_t *ctx);
-ngx_http_conflict_state_e ngx_http_conflict_lock_endpoint_checked(
-    ngx_http_conflict_ctx_t *ctx);
 ngx_http_conflict_state_e ngx_http_conflict_lock_endpoint_peek(
     ngx_http_conflict_ctx_t *ctx);
-ngx_http_conflict_state_e ngx_http_conflict_lock_endpoint_peeked(
-    ngx_http_conflict_ctx_t *ctx);
 ngx_http_conflict_state_e ngx_http_conflict_lock_endpoint_call(
-    ngx_http_conflict_ctx_t *ctx);
-ngx_http_conflict_state_e ngx_http_conflict_lock_endpoint_called(
     ngx_http_conflict_ctx_t *ctx);
 
 

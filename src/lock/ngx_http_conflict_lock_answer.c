@@ -23,20 +23,13 @@ ngx_http_conflict_lock_answer(ngx_http_request_t *r)
     ngx_http_conflict_ctx_t     *ctx;
     ngx_http_conflict_writer_t   out;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
-
-    if (ctx == NULL || !ctx->conf->lock) {
-        /* a subrequest, or an internal redirect from a guarded location */
-        return NGX_HTTP_NOT_FOUND;
-    }
-
-    rc = ngx_http_conflict_endpoint_respond(r, ctx);
+    rc = ngx_http_conflict_endpoint_respond(r, ngx_http_conflict_lock_answer,
+                                            &out);
     if (rc != NGX_DECLINED) {
         return rc;
     }
 
-    ngx_memzero(&out, sizeof(ngx_http_conflict_writer_t));
-    out.pool = r->pool;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
 
     ngx_http_conflict_writer_print(&out, "{");
     ngx_http_conflict_json_print(&out, ngx_http_conflict_lock_answer_body(ctx));
@@ -123,16 +116,14 @@ ngx_http_conflict_lock_answer_body(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (lock->result == NGX_HTTP_CONFLICT_LOCK_TAKEN) {
-        ngx_http_conflict_json_set(&json, "taken_from",
-                              ngx_http_conflict_lock_json_name(&lock->origin));
+        ngx_http_conflict_json_set_name(&json, "taken_from", &lock->origin);
     }
 
     if (lock->verb != NGX_HTTP_CONFLICT_LOCK_RELEASE) {
         /* null: unknown, or owned by the upstream and in the document */
         version = ctx->version.current;
 
-        ngx_http_conflict_json_set(&json, "version",
-                                   ngx_http_conflict_json_version(version));
+        ngx_http_conflict_json_set_version(&json, "version", version);
     }
 
     return json;
@@ -156,14 +147,11 @@ ngx_http_conflict_lock_answer_waiting(ngx_http_conflict_ctx_t *ctx)
         note = &ctx->op->lock.notes[i];
         one = json_object();
 
-        ngx_http_conflict_json_set(&one, "user",
-                           ngx_http_conflict_lock_json_name(named ? &note->user
-                                                                  : &none));
-        ngx_http_conflict_json_set(&one, "client",
-                         ngx_http_conflict_lock_json_name(named ? &note->client
-                                                                : &none));
-        ngx_http_conflict_json_set(&one, "since",
-                                   ngx_http_conflict_json_time(note->since));
+        ngx_http_conflict_json_set_name(&one, "user",
+                                        named ? &note->user : &none);
+        ngx_http_conflict_json_set_name(&one, "client",
+                                        named ? &note->client : &none);
+        ngx_http_conflict_json_set_time(&one, "since", note->since);
 
         ngx_http_conflict_json_append(&json, one);
     }

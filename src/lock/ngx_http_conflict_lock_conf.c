@@ -19,8 +19,6 @@
 
 static ngx_int_t ngx_http_conflict_lock_conf_parameter(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value);
-static ngx_int_t ngx_http_conflict_lock_conf_target(ngx_conf_t *cf,
-    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value);
 
 
 char *
@@ -65,7 +63,6 @@ ngx_http_conflict_lock_conf_parameter(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value)
 {
     ngx_int_t  n;
-    ngx_str_t  s;
 
     if (ngx_strcmp(value->data, "force") == 0 && !nlcf->lock_force) {
         nlcf->lock_force = 1;
@@ -100,10 +97,15 @@ ngx_http_conflict_lock_conf_parameter(ngx_conf_t *cf,
     if (ngx_strncmp(value->data, "get=", 4) == 0
         && nlcf->lock_get == NULL && !nlcf->lock_blind)
     {
-        s.data = value->data + 4;
-        s.len = value->len - 4;
+        if (ngx_strcmp(value->data + 4, "off") == 0) {
+            nlcf->lock_blind = 1;
+            return NGX_OK;
+        }
 
-        return ngx_http_conflict_lock_conf_target(cf, nlcf, &s);
+        nlcf->lock_get = ngx_http_conflict_directive_value_get(cf, value,
+                                                              "\"off\" or ");
+
+        return nlcf->lock_get ? NGX_OK : NGX_ERROR;
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -112,26 +114,4 @@ ngx_http_conflict_lock_conf_parameter(ngx_conf_t *cf,
                        "\"force\", each at most once", value);
 
     return NGX_ERROR;
-}
-
-
-static ngx_int_t
-ngx_http_conflict_lock_conf_target(ngx_conf_t *cf,
-    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value)
-{
-    if (value->len == 3 && ngx_strncmp(value->data, "off", 3) == 0) {
-        nlcf->lock_blind = 1;
-        return NGX_OK;
-    }
-
-    if (value->len == 0 || (value->data[0] != '/' && value->data[0] != '$')) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid target \"get=%V\", it must be \"off\" or a "
-                           "path that begins with \"/\"", value);
-        return NGX_ERROR;
-    }
-
-    nlcf->lock_get = ngx_http_conflict_directive_value_complex(cf, value);
-
-    return nlcf->lock_get ? NGX_OK : NGX_ERROR;
 }

@@ -41,6 +41,8 @@ ngx_http_conflict_lock_endpoint_start(ngx_http_conflict_ctx_t *ctx)
     r = ctx->request;
     nlcf = ctx->conf;
 
+    ctx->flow.content = ngx_http_conflict_lock_answer;
+
     if (ngx_http_conflict_endpoint_start(ctx) != NGX_OK) {
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
@@ -97,14 +99,13 @@ ngx_http_conflict_lock_endpoint_start(ngx_http_conflict_ctx_t *ctx)
     case NGX_HTTP_OPTIONS:
 
         if (nlcf->lock_blind || !ngx_http_conflict_preflight(r)) {
-            return NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND;
+            return NGX_HTTP_CONFLICT_STATE_RESPOND;
         }
 
         break;
 
     default:
         return ngx_http_conflict_endpoint_error(ctx,
-                                        NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND,
                                         NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED,
                                         NULL);
     }
@@ -136,7 +137,6 @@ ngx_http_conflict_lock_endpoint_target(ngx_http_conflict_ctx_t *ctx)
                       ngx_http_conflict_evaluate_escaped(r, &ctx->get.uri));
 
         return ngx_http_conflict_endpoint_error(ctx,
-                                     NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND,
                                      NGX_HTTP_CONFLICT_ANSWER_NO_TARGET,
                                      ctx->conf->lock_get
                                      ? "the value of conflict_lock get= is not "
@@ -149,15 +149,6 @@ ngx_http_conflict_lock_endpoint_target(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-ngx_http_conflict_state_e
-ngx_http_conflict_lock_endpoint_get(ngx_http_conflict_ctx_t *ctx)
-{
-    return ngx_http_conflict_endpoint_get(ctx,
-                                     NGX_HTTP_CONFLICT_STATE_LOCK_CHECK_LATEST,
-                                     NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND);
-}
-
-
 /*
  * A client that may not see the resource must not learn its editor.  It may
  * lock what does not exist, or so the API says, but not learn a version, nor
@@ -165,21 +156,36 @@ ngx_http_conflict_lock_endpoint_get(ngx_http_conflict_ctx_t *ctx)
  */
 
 ngx_http_conflict_state_e
-ngx_http_conflict_lock_endpoint_checked(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_lock_endpoint_get(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_state_e  next;
 
-    if (ngx_http_conflict_endpoint_checked(ctx) == NGX_OK) {
-        next = NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEK;
+    switch (ngx_http_conflict_endpoint_get(ctx)) {
 
-    } else if (ngx_http_conflict_latest_response_gone(ctx->latest.status)
-               && ctx->latest.reached)
-    {
+    case NGX_OK:
+        next = NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEK;
+        break;
+
+    case NGX_AGAIN:
+        return NGX_HTTP_CONFLICT_STATE_AGAIN;
+
+    case NGX_DONE:
+        return NGX_HTTP_CONFLICT_STATE_RESPOND;
+
+    case NGX_DECLINED:
+
+        if (!ngx_http_conflict_latest_response_gone(ctx->latest.status)
+            || !ctx->latest.reached)
+        {
+            return NGX_HTTP_CONFLICT_STATE_RESPOND;
+        }
+
         ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_NONE;
         next = NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALL;
+        break;
 
-    } else {
-        return NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND;
+    default: /* NGX_ERROR */
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
     if (ctx->op->lock.verb == NGX_HTTP_CONFLICT_LOCK_ACQUIRE
@@ -213,7 +219,6 @@ ngx_http_conflict_lock_endpoint_unguarded(ngx_http_conflict_ctx_t *ctx)
     ctx->caller.may_see = 0;
 
     return ngx_http_conflict_endpoint_error(ctx,
-                                     NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND,
                                      NGX_HTTP_CONFLICT_ANSWER_NO_TARGET,
                                      "no guarded location has this resource "
                                      "under this key, so its writes would not "
@@ -226,16 +231,7 @@ ngx_http_conflict_lock_endpoint_unguarded(ngx_http_conflict_ctx_t *ctx)
 ngx_http_conflict_state_e
 ngx_http_conflict_lock_endpoint_peek(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_conflict_store_call_start(ctx, ctx->op->store->ops->peek);
-
-    return NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEKED;
-}
-
-
-ngx_http_conflict_state_e
-ngx_http_conflict_lock_endpoint_peeked(ngx_http_conflict_ctx_t *ctx)
-{
-    switch (ngx_http_conflict_store_call_finish(ctx)) {
+    switch (ngx_http_conflict_store_call(ctx, ctx->op->store->ops->peek)) {
 
     case NGX_OK:
         return NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALL;
@@ -252,16 +248,7 @@ ngx_http_conflict_lock_endpoint_peeked(ngx_http_conflict_ctx_t *ctx)
 ngx_http_conflict_state_e
 ngx_http_conflict_lock_endpoint_call(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_conflict_store_call_start(ctx, ctx->op->store->ops->lock);
-
-    return NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALLED;
-}
-
-
-ngx_http_conflict_state_e
-ngx_http_conflict_lock_endpoint_called(ngx_http_conflict_ctx_t *ctx)
-{
-    switch (ngx_http_conflict_store_call_finish(ctx)) {
+    switch (ngx_http_conflict_store_call(ctx, ctx->op->store->ops->lock)) {
 
     case NGX_OK:
 
@@ -271,7 +258,7 @@ ngx_http_conflict_lock_endpoint_called(ngx_http_conflict_ctx_t *ctx)
 
         ngx_http_conflict_feed_event_lock(ctx->op);
         ngx_http_conflict_lock_endpoint_result(ctx);
-        return NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND;
+        return NGX_HTTP_CONFLICT_STATE_RESPOND;
 
     case NGX_AGAIN:
         return NGX_HTTP_CONFLICT_STATE_AGAIN;
@@ -314,8 +301,7 @@ ngx_http_conflict_lock_endpoint_failed(ngx_http_conflict_ctx_t *ctx)
                       "enlarge its zone", &op->store->name);
     }
 
-    return ngx_http_conflict_endpoint_failed(ctx,
-                                        NGX_HTTP_CONFLICT_STATE_LOCK_RESPOND);
+    return ngx_http_conflict_endpoint_failed(ctx);
 }
 
 

@@ -309,36 +309,23 @@ ngx_http_conflict_resolver_ask_head(ngx_http_conflict_ctx_t *ctx)
 
     json = json_object();
 
-    ngx_http_conflict_json_set(&json, "resource",
-                               ngx_http_conflict_json_text(
-                                       &ctx->target.resource,
-                                       NGX_HTTP_CONFLICT_JSON_WHOLE));
-    ngx_http_conflict_json_set(&json, "method",
-                               ngx_http_conflict_json_text(&ctx->method_name,
-                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
+    ngx_http_conflict_json_set_text(&json, "resource", &ctx->target.resource);
+    ngx_http_conflict_json_set_text(&json, "method", &ctx->method_name);
 
     policy = ngx_http_conflict_names_policy(ctx->conf->policy);
-    ngx_http_conflict_json_set(&json, "policy",
-                               ngx_http_conflict_json_text(policy,
-                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
+    ngx_http_conflict_json_set_text(&json, "policy", policy);
 
     /* an empty name is null */
 
     text = ctx->caller.user;
     text.data = text.len ? text.data : NULL;
-    ngx_http_conflict_json_set(&json, "user_id",
-                               ngx_http_conflict_json_text(&text,
-                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
+    ngx_http_conflict_json_set_text(&json, "user_id", &text);
 
     text = ctx->caller.client;
     text.data = text.len ? text.data : NULL;
-    ngx_http_conflict_json_set(&json, "client_origin",
-                               ngx_http_conflict_json_text(&text,
-                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
+    ngx_http_conflict_json_set_text(&json, "client_origin", &text);
 
-    ngx_http_conflict_json_set(&json, "base_version",
-                               ngx_http_conflict_json_base(&ctx->pre.base,
-                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
+    ngx_http_conflict_json_set_base(&json, "base_version", &ctx->pre.base);
     ngx_http_conflict_json_set(&json, "version",
                                ngx_http_conflict_answer_version(ctx));
     ngx_http_conflict_json_set(&json, "base_held",

@@ -350,15 +350,11 @@ ngx_http_conflict_status_wrong(ngx_http_conflict_writer_t *out,
 
     ngx_http_conflict_json_set(&json, "error",
                                json_string("invalid_parameter"));
-    ngx_http_conflict_json_set(&json, "title",
-                               ngx_http_conflict_json_text(&title,
-                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
+    ngx_http_conflict_json_set_text(&json, "title", &title);
     ngx_http_conflict_json_set(&json, "status",
                                json_integer(NGX_HTTP_BAD_REQUEST));
     ngx_http_conflict_json_set(&json, "parameter", json_string(query->wrong));
-    ngx_http_conflict_json_set(&json, "value",
-                               ngx_http_conflict_json_text(&query->value,
-                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
+    ngx_http_conflict_json_set_text(&json, "value", &query->value);
 
     ngx_http_conflict_writer_print(out, "{");
     ngx_http_conflict_json_print(out, json);

@@ -14,7 +14,8 @@
 
 static json_t *ngx_http_conflict_status_advice_json(conflict_advice_in_t *in,
     conflict_advice_t *advice);
-static json_t *ngx_http_conflict_status_advice_text(conflict_buffer_t *out);
+static void ngx_http_conflict_status_advice_text(json_t **json,
+    const char *name, conflict_buffer_t *out);
 static void ngx_http_conflict_status_advice_counts(conflict_advice_in_t *in,
     ngx_http_conflict_route_stats_t *stats);
 static void ngx_http_conflict_status_advice_fields(conflict_advice_in_t *in,
@@ -90,32 +91,24 @@ ngx_http_conflict_status_advice_json(conflict_advice_in_t *in,
 
     gaps = json_object();
 
-    ngx_http_conflict_json_set(
-            &gaps, (char *) ngx_http_conflict_status_gap_names[0].data,
-            json_integer(in->without_base));
-    ngx_http_conflict_json_set(
-            &gaps, (char *) ngx_http_conflict_status_gap_names[1].data,
-            json_integer(in->unchecked));
-    ngx_http_conflict_json_set(
-            &gaps, (char *) ngx_http_conflict_status_gap_names[2].data,
-            json_integer(in->unguarded));
+    ngx_http_conflict_json_set_number(&gaps,
+                         (char *) ngx_http_conflict_status_gap_names[0].data,
+                         in->without_base);
+    ngx_http_conflict_json_set_number(&gaps,
+                         (char *) ngx_http_conflict_status_gap_names[1].data,
+                         in->unchecked);
+    ngx_http_conflict_json_set_number(&gaps,
+                         (char *) ngx_http_conflict_status_gap_names[2].data,
+                         in->unguarded);
 
     json = json_object();
 
     ngx_http_conflict_json_set(&json, "level",
                              json_string(conflict_advice_name(advice->level)));
-    ngx_http_conflict_json_set(&json, "text",
-                               ngx_http_conflict_status_advice_text(
-                                       &advice->text));
-    ngx_http_conflict_json_set(&json, "config",
-                               ngx_http_conflict_status_advice_text(
-                                       &advice->config));
-    ngx_http_conflict_json_set(&json, "cost",
-                               ngx_http_conflict_status_advice_text(
-                                       &advice->cost));
-    ngx_http_conflict_json_set(&json, "notes",
-                               ngx_http_conflict_status_advice_text(
-                                       &advice->notes));
+    ngx_http_conflict_status_advice_text(&json, "text", &advice->text);
+    ngx_http_conflict_status_advice_text(&json, "config", &advice->config);
+    ngx_http_conflict_status_advice_text(&json, "cost", &advice->cost);
+    ngx_http_conflict_status_advice_text(&json, "notes", &advice->notes);
     ngx_http_conflict_json_set(&json, "days", json_integer(in->days));
     ngx_http_conflict_json_set(&json, "writes", json_integer(in->writes));
     ngx_http_conflict_json_set(&json, "stale", json_integer(in->stale));
@@ -127,15 +120,16 @@ ngx_http_conflict_status_advice_json(conflict_advice_in_t *in,
 
 /* an empty buffer has no data */
 
-static json_t *
-ngx_http_conflict_status_advice_text(conflict_buffer_t *out)
+static void
+ngx_http_conflict_status_advice_text(json_t **json, const char *name,
+    conflict_buffer_t *out)
 {
     ngx_str_t  text;
 
     text.data = out->len ? out->data : (u_char *) "";
     text.len = out->len;
 
-    return ngx_http_conflict_json_text(&text, NGX_HTTP_CONFLICT_JSON_WHOLE);
+    ngx_http_conflict_json_set_text(json, name, &text);
 }
 
 

@@ -46,10 +46,8 @@ static json_t *ngx_http_conflict_status_json_tail(
     ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n);
 static json_t *ngx_http_conflict_status_json_holder(
     ngx_http_conflict_snapshot_t *snapshot, ngx_http_conflict_holder_t *holder);
-static void ngx_http_conflict_status_json_text(json_t **json, const char *name,
-    u_char *data, size_t len);
-static void ngx_http_conflict_status_json_number(json_t **json,
-    const char *name, int64_t n);
+static void ngx_http_conflict_status_json_name(json_t **json,
+    const char *member, ngx_http_conflict_stats_name_t *name);
 
 
 void
@@ -92,8 +90,10 @@ ngx_http_conflict_status_json_head(ngx_http_conflict_snapshot_t **snapshot,
 {
     json_t      *json, *resolver, *store, *stores;
     int64_t      now;
+    ngx_str_t    host;
     ngx_uint_t   i;
 
+    host = ngx_cycle->hostname;
     now = (int64_t) ngx_time() * CONFLICT_TIME_SECOND;
     stores = json_array();
 
@@ -106,19 +106,17 @@ ngx_http_conflict_status_json_head(ngx_http_conflict_snapshot_t **snapshot,
 
     ngx_http_conflict_json_set(&json, "version",
                                json_string(NGX_HTTP_CONFLICT_VERSION));
-    ngx_http_conflict_status_json_text(&json, "host", ngx_cycle->hostname.data,
-                                       ngx_cycle->hostname.len);
-    ngx_http_conflict_json_set(&json, "time",
-                               ngx_http_conflict_json_time(now));
-    ngx_http_conflict_status_json_number(&json, "writes_in_flight",
-                                         ngx_http_conflict_stats_leases());
-    ngx_http_conflict_status_json_number(&json, "audit_errors",
-                                         ngx_http_conflict_stats->audit_errors);
+    ngx_http_conflict_json_set_text(&json, "host", &host);
+    ngx_http_conflict_json_set_time(&json, "time", now);
+    ngx_http_conflict_json_set_number(&json, "writes_in_flight",
+                                      ngx_http_conflict_stats_leases());
+    ngx_http_conflict_json_set_number(&json, "audit_errors",
+                                      ngx_http_conflict_stats->audit_errors);
 
     resolver = json_object();
 
     for (i = 0; i < NGX_HTTP_CONFLICT_RESOLVER_RESULTS; i++) {
-        ngx_http_conflict_status_json_number(&resolver,
+        ngx_http_conflict_json_set_number(&resolver,
                                          ngx_http_conflict_stats_results[i],
                                          ngx_http_conflict_stats->resolver[i]);
     }
@@ -126,8 +124,7 @@ ngx_http_conflict_status_json_head(ngx_http_conflict_snapshot_t **snapshot,
     ngx_http_conflict_json_set(&json, "resolver", resolver);
 
     if (query->inbox.len) {
-        ngx_http_conflict_status_json_text(&json, "inbox", query->inbox.data,
-                                           query->inbox.len);
+        ngx_http_conflict_json_set_text(&json, "inbox", &query->inbox);
     }
 
     ngx_http_conflict_json_set(&json, "stores", stores);
@@ -155,12 +152,11 @@ ngx_http_conflict_status_json_sums(ngx_http_conflict_snapshot_t **snapshot,
 
     json = json_object();
 
-    ngx_http_conflict_json_set(&json, "since",
-                               ngx_http_conflict_json_time(totals.since));
+    ngx_http_conflict_json_set_time(&json, "since", totals.since);
     ngx_http_conflict_json_set(&json, "complete",
                                json_boolean(totals.complete));
-    ngx_http_conflict_status_json_number(&json, "routes", totals.routes);
-    ngx_http_conflict_status_json_number(&json, "conflicts", totals.conflicts);
+    ngx_http_conflict_json_set_number(&json, "routes", totals.routes);
+    ngx_http_conflict_json_set_number(&json, "conflicts", totals.conflicts);
     ngx_http_conflict_json_set(&json, "conflict_rate", rate);
 
     ngx_http_conflict_status_json_totals(&json, totals.n);
@@ -173,41 +169,34 @@ static json_t *
 ngx_http_conflict_status_json_store(ngx_http_conflict_snapshot_t *snapshot)
 {
     json_t                     *json;
-    int64_t                     settling;
+    ngx_str_t                   why;
     const char                 *kind;
     ngx_http_conflict_store_t  *store;
 
     store = snapshot->store;
     kind = (store->ops == &ngx_http_conflict_shm_ops) ? "shm" : "redis";
 
-    settling = snapshot->settling;
-
-    if (settling > 0) {
-        settling = (settling + 999) / 1000;
-    }
+    why.data = (u_char *) snapshot->why;
+    why.len = why.data ? ngx_strlen(why.data) : 0;
 
     json = json_object();
 
-    ngx_http_conflict_status_json_text(&json, "name", store->name.data,
-                                       store->name.len);
+    ngx_http_conflict_json_set_text(&json, "name", &store->name);
     ngx_http_conflict_json_set(&json, "kind", json_string(kind));
     ngx_http_conflict_json_set(&json, "counts_of",
                                json_string(snapshot->fleet ? "fleet" : "host"));
     ngx_http_conflict_json_set(&json, "up",
                                json_boolean(snapshot->why == NULL));
-    ngx_http_conflict_status_json_text(&json, "error", (u_char *) snapshot->why,
-                                       snapshot->why ? ngx_strlen(snapshot->why)
-                                                     : 0);
+    ngx_http_conflict_json_set_text(&json, "error", &why);
 
-    ngx_http_conflict_status_json_number(&json, "entries", snapshot->entries);
-    ngx_http_conflict_status_json_number(&json, "leases", snapshot->leases);
-    ngx_http_conflict_status_json_number(&json, "dirty", snapshot->dirty);
-    ngx_http_conflict_status_json_number(&json, "locks", snapshot->locks);
-    ngx_http_conflict_status_json_number(&json, "evicted", snapshot->evicted);
-    ngx_http_conflict_status_json_number(&json, "memory_bytes",
-                                         snapshot->memory);
-    ngx_http_conflict_status_json_number(&json, "size_bytes", snapshot->size);
-    ngx_http_conflict_status_json_number(&json, "settling", settling);
+    ngx_http_conflict_json_set_number(&json, "entries", snapshot->entries);
+    ngx_http_conflict_json_set_number(&json, "leases", snapshot->leases);
+    ngx_http_conflict_json_set_number(&json, "dirty", snapshot->dirty);
+    ngx_http_conflict_json_set_number(&json, "locks", snapshot->locks);
+    ngx_http_conflict_json_set_number(&json, "evicted", snapshot->evicted);
+    ngx_http_conflict_json_set_number(&json, "memory_bytes", snapshot->memory);
+    ngx_http_conflict_json_set_number(&json, "size_bytes", snapshot->size);
+    ngx_http_conflict_json_set_number(&json, "settling", snapshot->settling);
 
     if (store->stats) {
         ngx_http_conflict_status_json_store_stats(&json, store->stats);
@@ -225,24 +214,23 @@ ngx_http_conflict_status_json_store_stats(json_t **json,
 {
     json_t  *errors;
 
-    ngx_http_conflict_status_json_number(json, "blobs_evicted",
-                                         stats->blobs_evicted);
-    ngx_http_conflict_status_json_number(json, "held", stats->held);
-    ngx_http_conflict_status_json_number(json, "not_held", stats->not_held);
+    ngx_http_conflict_json_set_number(json, "blobs_evicted",
+                                      stats->blobs_evicted);
+    ngx_http_conflict_json_set_number(json, "held", stats->held);
+    ngx_http_conflict_json_set_number(json, "not_held", stats->not_held);
 
     errors = json_object();
 
-    ngx_http_conflict_status_json_number(&errors, "down",
-                              stats->errors[NGX_HTTP_CONFLICT_STORE_DOWN]);
-    ngx_http_conflict_status_json_number(&errors, "full",
-                              stats->errors[NGX_HTTP_CONFLICT_STORE_FULL]);
-    ngx_http_conflict_status_json_number(&errors, "generation",
-                           stats->errors[NGX_HTTP_CONFLICT_STORE_GENERATION]);
+    ngx_http_conflict_json_set_number(&errors, "down",
+                                  stats->errors[NGX_HTTP_CONFLICT_STORE_DOWN]);
+    ngx_http_conflict_json_set_number(&errors, "full",
+                                  stats->errors[NGX_HTTP_CONFLICT_STORE_FULL]);
+    ngx_http_conflict_json_set_number(&errors, "generation",
+                            stats->errors[NGX_HTTP_CONFLICT_STORE_GENERATION]);
 
     ngx_http_conflict_json_set(json, "errors", errors);
-    ngx_http_conflict_status_json_number(json, "unsettled", stats->unsettled);
-    ngx_http_conflict_status_json_number(json, "stream_dropped",
-                                         stats->dropped);
+    ngx_http_conflict_json_set_number(json, "unsettled", stats->unsettled);
+    ngx_http_conflict_json_set_number(json, "stream_dropped", stats->dropped);
     ngx_http_conflict_json_set(json, "round_trips",
                                ngx_http_conflict_status_json_latency(stats));
 }
@@ -265,17 +253,16 @@ ngx_http_conflict_status_json_latency(ngx_http_conflict_store_stats_t *stats)
 
         bucket = json_object();
 
-        ngx_http_conflict_status_json_number(&bucket, "up_to_us", bound);
-        ngx_http_conflict_status_json_number(&bucket, "count",
-                                             stats->latency[i]);
+        ngx_http_conflict_json_set_number(&bucket, "up_to_us", bound);
+        ngx_http_conflict_json_set_number(&bucket, "count", stats->latency[i]);
         ngx_http_conflict_json_append(&buckets, bucket);
     }
 
     json = json_object();
 
-    ngx_http_conflict_status_json_number(&json, "count", n);
-    ngx_http_conflict_status_json_number(&json, "sum_ms",
-                                         stats->latency_sum / 1000);
+    ngx_http_conflict_json_set_number(&json, "count", n);
+    ngx_http_conflict_json_set_number(&json, "sum_ms",
+                                      stats->latency_sum / 1000);
     ngx_http_conflict_json_set(&json, "buckets", buckets);
 
     return json;
@@ -339,19 +326,13 @@ ngx_http_conflict_status_json_route(ngx_http_conflict_route_stats_t *route)
                                                     NGX_HTTP_CONFLICT_OFF));
     json = json_object();
 
-    ngx_http_conflict_status_json_text(&json, "store", route->store.data,
-                                       route->store.len);
-    ngx_http_conflict_status_json_text(&json, "server", route->server.data,
-                                       route->server.len);
-    ngx_http_conflict_status_json_text(&json, "location", route->location.data,
-                                       route->location.len);
-    ngx_http_conflict_status_json_text(&json, "entity", route->entity.data,
-                                       route->entity.len);
-    ngx_http_conflict_status_json_text(&json, "policy", policy->data,
-                                       policy->len);
+    ngx_http_conflict_status_json_name(&json, "store", &route->store);
+    ngx_http_conflict_status_json_name(&json, "server", &route->server);
+    ngx_http_conflict_status_json_name(&json, "location", &route->location);
+    ngx_http_conflict_status_json_name(&json, "entity", &route->entity);
+    ngx_http_conflict_json_set_text(&json, "policy", policy);
     ngx_http_conflict_json_set(&json, "report", json_boolean(route->report));
-    ngx_http_conflict_json_set(&json, "since",
-                               ngx_http_conflict_json_time(since));
+    ngx_http_conflict_json_set_time(&json, "since", since);
 
     ngx_http_conflict_status_json_totals(&json, route->total);
 
@@ -383,35 +364,35 @@ ngx_http_conflict_status_json_totals(json_t **json, uint64_t *total)
         n = total[i];
 
         writes += n;
-        ngx_http_conflict_status_json_number(&outcomes, name, n);
+        ngx_http_conflict_json_set_number(&outcomes, name, n);
     }
 
     for (i = 1; i <= NGX_HTTP_CONFLICT_ACTIONS; i++) {
         name = (char *) ngx_http_conflict_names_action(i)->data;
         n = total[NGX_HTTP_CONFLICT_N_ACTION(i)];
 
-        ngx_http_conflict_status_json_number(&actions, name, n);
+        ngx_http_conflict_json_set_number(&actions, name, n);
     }
 
     for (i = 0; i < NGX_HTTP_CONFLICT_GAPS; i++) {
         name = (char *) ngx_http_conflict_status_gap_names[i].data;
         n = total[NGX_HTTP_CONFLICT_N_WITHOUT_BASE + i];
 
-        ngx_http_conflict_status_json_number(&gaps, name, n);
+        ngx_http_conflict_json_set_number(&gaps, name, n);
     }
 
-    ngx_http_conflict_status_json_number(json, "writes", writes);
+    ngx_http_conflict_json_set_number(json, "writes", writes);
     ngx_http_conflict_json_set(json, "outcomes", outcomes);
     ngx_http_conflict_json_set(json, "actions", actions);
     ngx_http_conflict_json_set(json, "not_checked", gaps);
-    ngx_http_conflict_status_json_number(json, "waited",
-                                         total[NGX_HTTP_CONFLICT_N_WAITED]);
-    ngx_http_conflict_status_json_number(json, "wait_ms",
-                                         total[NGX_HTTP_CONFLICT_N_WAIT]);
-    ngx_http_conflict_status_json_number(json, "unknown_outcomes",
-                                         total[NGX_HTTP_CONFLICT_N_UNKNOWN]);
-    ngx_http_conflict_status_json_number(json, "fetches",
-                                         total[NGX_HTTP_CONFLICT_N_FETCHES]);
+    ngx_http_conflict_json_set_number(json, "waited",
+                                      total[NGX_HTTP_CONFLICT_N_WAITED]);
+    ngx_http_conflict_json_set_number(json, "wait_ms",
+                                      total[NGX_HTTP_CONFLICT_N_WAIT]);
+    ngx_http_conflict_json_set_number(json, "unknown_outcomes",
+                                      total[NGX_HTTP_CONFLICT_N_UNKNOWN]);
+    ngx_http_conflict_json_set_number(json, "fetches",
+                                      total[NGX_HTTP_CONFLICT_N_FETCHES]);
 }
 
 
@@ -419,6 +400,7 @@ static json_t *
 ngx_http_conflict_status_json_fields(ngx_http_conflict_route_stats_t *route)
 {
     json_t                           *json, *fields;
+    ngx_str_t                         name;
     ngx_uint_t                        i;
     ngx_http_conflict_stats_clash_t  *field;
 
@@ -431,11 +413,13 @@ ngx_http_conflict_status_json_fields(ngx_http_conflict_route_stats_t *route)
             continue;
         }
 
+        name.data = field->name;
+        name.len = field->len;
+
         json = json_object();
 
-        ngx_http_conflict_status_json_number(&json, "count", field->n);
-        ngx_http_conflict_status_json_text(&json, "field", field->name,
-                                           field->len);
+        ngx_http_conflict_json_set_number(&json, "count", field->n);
+        ngx_http_conflict_json_set_text(&json, "field", &name);
         ngx_http_conflict_json_append(&fields, json);
     }
 
@@ -458,9 +442,8 @@ ngx_http_conflict_status_json_bins(ngx_http_conflict_writer_t *out,
     start = (int64_t) (last - n + 1) * seconds * CONFLICT_TIME_SECOND;
     json = json_object();
 
-    ngx_http_conflict_status_json_number(&json, "step", seconds);
-    ngx_http_conflict_json_set(&json, "start",
-                               ngx_http_conflict_json_time(start));
+    ngx_http_conflict_json_set_number(&json, "step", seconds);
+    ngx_http_conflict_json_set_time(&json, "start", start);
 
     ngx_http_conflict_writer_print(out, ",\"%s\":{", name);
     ngx_http_conflict_json_print(out, json);
@@ -569,13 +552,11 @@ ngx_http_conflict_status_json_tail(ngx_http_conflict_snapshot_t **snapshot,
         for (k = 0; k < snapshot[i]->resources.nelts; k++) {
             one = json_object();
 
-            ngx_http_conflict_status_json_text(&one, "store", store->data,
-                                               store->len);
-            ngx_http_conflict_status_json_text(&one, "resource",
-                                               resource[k].key.data,
-                                               resource[k].key.len);
-            ngx_http_conflict_status_json_number(&one, "conflicts",
-                                                 resource[k].n);
+            ngx_http_conflict_json_set_text(&one, "store", store);
+            ngx_http_conflict_json_set_text(&one, "resource",
+                                            &resource[k].key);
+            ngx_http_conflict_json_set_number(&one, "conflicts",
+                                              resource[k].n);
             ngx_http_conflict_json_append(&resources, one);
         }
 
@@ -602,45 +583,25 @@ ngx_http_conflict_status_json_holder(ngx_http_conflict_snapshot_t *snapshot,
 
     json = json_object();
 
-    ngx_http_conflict_status_json_text(&json, "store",
-                                       snapshot->store->name.data,
-                                       snapshot->store->name.len);
-    ngx_http_conflict_status_json_text(&json, "resource", holder->key.data,
-                                       holder->key.len);
-    ngx_http_conflict_status_json_text(&json, "user", holder->user.data,
-                                       holder->user.len);
-    ngx_http_conflict_status_json_text(&json, "client", holder->client.data,
-                                       holder->client.len);
-    ngx_http_conflict_json_set(&json, "acquired_at",
-                               ngx_http_conflict_json_time(holder->acquired));
-    ngx_http_conflict_json_set(&json, "expires_in",
-                           ngx_http_conflict_json_seconds(holder->remaining));
+    ngx_http_conflict_json_set_text(&json, "store", &snapshot->store->name);
+    ngx_http_conflict_json_set_text(&json, "resource", &holder->key);
+    ngx_http_conflict_json_set_text(&json, "user", &holder->user);
+    ngx_http_conflict_json_set_text(&json, "client", &holder->client);
+    ngx_http_conflict_json_set_time(&json, "acquired_at", holder->acquired);
+    ngx_http_conflict_json_set_seconds(&json, "expires_in", holder->remaining);
 
     return json;
 }
 
 
 static void
-ngx_http_conflict_status_json_text(json_t **json, const char *name,
-    u_char *data, size_t len)
+ngx_http_conflict_status_json_name(json_t **json, const char *member,
+    ngx_http_conflict_stats_name_t *name)
 {
     ngx_str_t  text;
 
-    text.data = data;
-    text.len = len;
+    text.data = name->data;
+    text.len = name->len;
 
-    ngx_http_conflict_json_set(json, name,
-                               ngx_http_conflict_json_text(&text,
-                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
-}
-
-
-/* a negative number is unknown: null */
-
-static void
-ngx_http_conflict_status_json_number(json_t **json, const char *name,
-    int64_t n)
-{
-    ngx_http_conflict_json_set(json, name,
-                               (n < 0) ? json_null() : json_integer(n));
+    ngx_http_conflict_json_set_text(json, member, &text);
 }

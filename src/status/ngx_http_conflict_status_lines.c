@@ -140,9 +140,7 @@ ngx_http_conflict_status_lines_member(ngx_pool_t *pool, ngx_str_t *member,
 
     json = json_object();
 
-    ngx_http_conflict_json_set(&json, name,
-                               ngx_http_conflict_json_text(value,
-                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
+    ngx_http_conflict_json_set_text(&json, name, value);
     ngx_http_conflict_json_print(&out, json);
     ngx_http_conflict_writer_bytes(&out, (u_char *) "", 1);
 

@@ -38,7 +38,7 @@ static void ngx_http_conflict_status_prometheus_stores(
     ngx_http_conflict_writer_t *out, ngx_http_conflict_snapshot_t **snapshot,
     ngx_uint_t n);
 static int64_t ngx_http_conflict_status_prometheus_store(
-    ngx_http_conflict_snapshot_t *snapshot, ngx_uint_t number);
+    ngx_http_conflict_snapshot_t *snapshot, ngx_uint_t k);
 static void ngx_http_conflict_status_prometheus_latency(
     ngx_http_conflict_writer_t *out, ngx_http_conflict_snapshot_t **snapshot,
     ngx_uint_t n);
@@ -59,29 +59,54 @@ static const ngx_http_conflict_metric_t  ngx_http_conflict_route_metrics[] = {
 };
 
 
-static const ngx_http_conflict_metric_t  ngx_http_conflict_store_metrics[] = {
+/* where the value is: in a snapshot, or in the counters of this host */
 
-    { "store_up", "Whether the store answers", 0 },
-    { "store_entries", "Tracked resources, in Redis all keys", 1 },
-    { "store_leases", "Writes in flight", 2 },
+#define ngx_http_conflict_metric_of(field)                                    \
+    offsetof(ngx_http_conflict_snapshot_t, field), 0
+
+#define ngx_http_conflict_metric_counted(field)                               \
+    offsetof(ngx_http_conflict_store_stats_t, field), 1
+
+static const struct {
+    const char                    *name;
+    const char                    *help;
+    size_t                         offset;
+    ngx_uint_t                     counted;
+} ngx_http_conflict_store_metrics[] = {
+
+    { "store_entries", "Tracked resources, in Redis all keys",
+      ngx_http_conflict_metric_of(entries) },
+    { "store_leases", "Writes in flight",
+      ngx_http_conflict_metric_of(leases) },
     { "store_dirty_entries", "Unresolved resources, whose version a GET must "
-                             "determine", 3 },
-    { "store_locks", "Locks held", 4 },
-    { "store_memory_bytes", "Memory used by the store", 5 },
-    { "store_size_bytes", "Memory limit of the store, 0 if it has none", 6 },
-    { "store_evicted_total", "Evicted entries", 7 },
-    { "store_unsettled_total", "Outcomes that never reached the store", 8 },
+                             "determine",
+      ngx_http_conflict_metric_of(dirty) },
+    { "store_locks", "Locks held",
+      ngx_http_conflict_metric_of(locks) },
+    { "store_memory_bytes", "Memory used by the store",
+      ngx_http_conflict_metric_of(memory) },
+    { "store_size_bytes", "Memory limit of the store, 0 if it has none",
+      ngx_http_conflict_metric_of(size) },
+    { "store_evicted_total", "Evicted entries",
+      ngx_http_conflict_metric_of(evicted) },
+    { "store_unsettled_total", "Outcomes that never reached the store",
+      ngx_http_conflict_metric_counted(unsettled) },
     { "store_stream_dropped_total",
-      "Conflicts missing from the store's audit stream", 9 },
+      "Conflicts missing from the store's audit stream",
+      ngx_http_conflict_metric_counted(dropped) },
     { "store_settling_seconds",
       "Time for which a new incarnation of the store holds back writes with a "
-      "base", 10 },
+      "base",
+      ngx_http_conflict_metric_of(settling) },
     { "store_blobs_evicted_total", "Stored responses and held bodies that were "
-                                   "evicted", 11 },
-    { "store_held_total", "Bodies held for the conflict inbox", 12 },
+                                   "evicted",
+      ngx_http_conflict_metric_counted(blobs_evicted) },
+    { "store_held_total", "Bodies held for the conflict inbox",
+      ngx_http_conflict_metric_counted(held) },
     { "store_not_held_total", "Bodies that lost a conflict and could not be "
-                              "held", 13 },
-    { NULL, NULL, 0 }
+                              "held",
+      ngx_http_conflict_metric_counted(not_held) },
+    { NULL, NULL, 0, 0 }
 };
 
 
@@ -264,6 +289,7 @@ static void
 ngx_http_conflict_status_prometheus_gaps(ngx_http_conflict_writer_t *out)
 {
     uint64_t                         *count;
+    ngx_str_t                        *name;
     ngx_uint_t                        i, k;
     ngx_http_conflict_stats_t        *stats;
     ngx_http_conflict_route_stats_t  *route;
@@ -278,20 +304,14 @@ ngx_http_conflict_status_prometheus_gaps(ngx_http_conflict_writer_t *out)
     for (i = 0; i < stats->n_routes; i++) {
         route = &stats->route[i];
 
-        if (route->policy >= CONFLICT_POLICIES) {
-            /* a lock endpoint */
-            continue;
-        }
-
         count = &route->total[NGX_HTTP_CONFLICT_N_WITHOUT_BASE];
 
         for (k = 0; k < NGX_HTTP_CONFLICT_GAPS; k++) {
-            ngx_http_conflict_writer_print(out,
-                                           "nginx_conflict_not_checked_total{");
-            ngx_http_conflict_status_prometheus_labels(out, route);
-            ngx_http_conflict_writer_print(
-                    out, ",reason=\"%V\"} %uL\n",
-                    &ngx_http_conflict_status_gap_names[k], count[k]);
+            name = &ngx_http_conflict_status_gap_names[k];
+
+            ngx_http_conflict_status_prometheus_route(out, "not_checked_total",
+                                                      route, "reason", name,
+                                                      count[k]);
         }
     }
 }
@@ -343,36 +363,41 @@ ngx_http_conflict_status_prometheus_stores(
     ngx_http_conflict_writer_t *out, ngx_http_conflict_snapshot_t **snapshot,
     ngx_uint_t n)
 {
-    size_t                             len;
-    int64_t                            value;
-    ngx_uint_t                         i, k, total;
-    ngx_http_conflict_store_stats_t   *stats;
-    const ngx_http_conflict_metric_t  *metric;
+    int64_t                           value;
+    ngx_uint_t                        i, k;
+    const char                       *name;
+    ngx_http_conflict_store_stats_t  *stats;
 
     static const char  *reasons[] = { NULL, "full", "generation", "down" };
 
-    for (metric = ngx_http_conflict_store_metrics; metric->name; metric++) {
-        len = ngx_strlen(metric->name);
+    ngx_http_conflict_status_prometheus_metric(out, "store_up", "gauge",
+                                               "Whether the store answers");
 
-        total = (len > 6 && ngx_strcmp(metric->name + len - 6, "_total") == 0);
+    for (i = 0; i < n; i++) {
+        ngx_http_conflict_writer_print(out,
+                                  "nginx_conflict_store_up{store=\"%V\"} %d\n",
+                                  &snapshot[i]->store->name,
+                                  snapshot[i]->why == NULL);
+    }
 
-        ngx_http_conflict_status_prometheus_metric(out, metric->name,
-                                                   total ? "counter" : "gauge",
-                                                   metric->help);
+    for (k = 0; ngx_http_conflict_store_metrics[k].name; k++) {
+        name = ngx_http_conflict_store_metrics[k].name;
+
+        ngx_http_conflict_status_prometheus_metric(out, name,
+                                       ngx_strstr(name, "_total") ? "counter"
+                                                                  : "gauge",
+                                       ngx_http_conflict_store_metrics[k].help);
 
         for (i = 0; i < n; i++) {
-            value = ngx_http_conflict_status_prometheus_store(snapshot[i],
-                                                              metric->number);
+            value = ngx_http_conflict_status_prometheus_store(snapshot[i], k);
 
             if (value < 0) {
-                /* unknown */
                 continue;
             }
 
             ngx_http_conflict_writer_print(out,
                                      "nginx_conflict_%s{store=\"%V\"} %L\n",
-                                     metric->name, &snapshot[i]->store->name,
-                                     value);
+                                     name, &snapshot[i]->store->name, value);
         }
     }
 
@@ -393,59 +418,25 @@ ngx_http_conflict_status_prometheus_stores(
 }
 
 
+/* a negative value is unknown */
+
 static int64_t
 ngx_http_conflict_status_prometheus_store(
-    ngx_http_conflict_snapshot_t *snapshot, ngx_uint_t number)
+    ngx_http_conflict_snapshot_t *snapshot, ngx_uint_t k)
 {
-    ngx_http_conflict_store_stats_t  *stats;
+    u_char  *p;
 
-    stats = snapshot->store->stats;
+    p = (u_char *) snapshot->store->stats;
 
-    switch (number) {
-
-    case 0:
-        return snapshot->why == NULL;
-
-    case 1:
-        return snapshot->entries;
-
-    case 2:
-        return snapshot->leases;
-
-    case 3:
-        return snapshot->dirty;
-
-    case 4:
-        return snapshot->locks;
-
-    case 5:
-        return snapshot->memory;
-
-    case 6:
-        return snapshot->size;
-
-    case 7:
-        return snapshot->evicted;
-
-    case 8:
-        return stats ? (int64_t) stats->unsettled : -1;
-
-    case 9:
-        return stats ? (int64_t) stats->dropped : -1;
-
-    case 11:
-        return stats ? (int64_t) stats->blobs_evicted : -1;
-
-    case 12:
-        return stats ? (int64_t) stats->held : -1;
-
-    case 13:
-        return stats ? (int64_t) stats->not_held : -1;
-
-    default: /* 10 */
-        return (snapshot->settling > 0) ? (snapshot->settling + 999) / 1000
-                                        : snapshot->settling;
+    if (ngx_http_conflict_store_metrics[k].counted) {
+        return p ? (int64_t) *(ngx_atomic_t *)
+                             (p + ngx_http_conflict_store_metrics[k].offset)
+                 : -1;
     }
+
+    p = (u_char *) snapshot;
+
+    return *(int64_t *) (p + ngx_http_conflict_store_metrics[k].offset);
 }
 
 

@@ -18,8 +18,6 @@ static void ngx_http_conflict_status_totals_route(
 static void ngx_http_conflict_status_totals_bins(uint64_t *sum,
     ngx_http_conflict_stats_bin_t *bin, ngx_uint_t n, ngx_uint_t first,
     ngx_uint_t last);
-static void ngx_http_conflict_status_totals_since(
-    ngx_http_conflict_status_totals_t *totals, int64_t since);
 
 
 void
@@ -27,11 +25,14 @@ ngx_http_conflict_status_totals(ngx_http_conflict_status_totals_t *totals,
     ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n,
     ngx_http_conflict_status_query_t *query)
 {
+    int64_t                            started;
     uint64_t                           sum;
     ngx_uint_t                         i, k, seconds, first;
     ngx_http_conflict_route_stats_t  **route;
 
     ngx_memzero(totals, sizeof(ngx_http_conflict_status_totals_t));
+
+    started = (int64_t) ngx_http_conflict_stats->started * CONFLICT_TIME_SECOND;
 
     totals->complete = 1;
     totals->since = CONFLICT_TIME_NONE;
@@ -61,10 +62,13 @@ ngx_http_conflict_status_totals(ngx_http_conflict_status_totals_t *totals,
                                                   first);
         }
 
-        if (!snapshot[i]->fleet && snapshot[i]->route_stats.nelts) {
-            ngx_http_conflict_status_totals_since(
-                    totals, (int64_t) ngx_http_conflict_stats->started
-                            * CONFLICT_TIME_SECOND);
+        /* the counters of this host know nothing of before */
+
+        if (!snapshot[i]->fleet && snapshot[i]->route_stats.nelts
+            && (totals->since == CONFLICT_TIME_NONE
+                || started > totals->since))
+        {
+            totals->since = started;
         }
     }
 
@@ -187,17 +191,5 @@ ngx_http_conflict_status_totals_bins(uint64_t *sum,
         for (i = 0; i < NGX_HTTP_CONFLICT_COUNTS && b->number == number; i++) {
             sum[i] += b->n[i];
         }
-    }
-}
-
-
-/* the counters of this host know nothing of before */
-
-static void
-ngx_http_conflict_status_totals_since(
-    ngx_http_conflict_status_totals_t *totals, int64_t since)
-{
-    if (totals->since == CONFLICT_TIME_NONE || since > totals->since) {
-        totals->since = since;
     }
 }

@@ -75,7 +75,7 @@ struct ngx_http_conflict_snapshot_s {
     int64_t                       evicted;
     int64_t                       memory;     /* bytes in use */
     int64_t                       size;       /* bytes in total */
-    int64_t                       settling;   /* time left, milliseconds */
+    int64_t                       settling;   /* time left, seconds */
 
     /* of Redis: counters by the number of the route */
     ngx_array_t                   routes;

@@ -29,15 +29,9 @@ ngx_http_conflict_state_e ngx_http_conflict_versions_endpoint_start(
     ngx_http_conflict_ctx_t *ctx);
 ngx_http_conflict_state_e ngx_http_conflict_versions_endpoint_get(
     ngx_http_conflict_ctx_t *ctx);
-ngx_http_conflict_state_e ngx_http_conflict_versions_endpoint_checked(
-    ngx_http_conflict_ctx_t *ctx);
 ngx_http_conflict_state_e ngx_http_conflict_versions_endpoint_peek(
     ngx_http_conflict_ctx_t *ctx);
-ngx_http_conflict_state_e ngx_http_conflict_versions_endpoint_peeked(
-    ngx_http_conflict_ctx_t *ctx);
 ngx_http_conflict_state_e ngx_http_conflict_versions_endpoint_call(
-    ngx_http_conflict_ctx_t *ctx);
-ngx_http_conflict_state_e ngx_http_conflict_versions_endpoint_called(
     ngx_http_conflict_ctx_t *ctx);
 
 

@@ -41,20 +41,14 @@ ngx_http_conflict_versions_answer(ngx_http_request_t *r)
     ngx_http_conflict_ctx_t     *ctx;
     ngx_http_conflict_writer_t   out;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
-
-    if (ctx == NULL || !ctx->conf->versions) {
-        /* a subrequest, or an internal redirect from a guarded location */
-        return NGX_HTTP_NOT_FOUND;
-    }
-
-    rc = ngx_http_conflict_endpoint_respond(r, ctx);
+    rc = ngx_http_conflict_endpoint_respond(r,
+                                            ngx_http_conflict_versions_answer,
+                                            &out);
     if (rc != NGX_DECLINED) {
         return rc;
     }
 
-    ngx_memzero(&out, sizeof(ngx_http_conflict_writer_t));
-    out.pool = r->pool;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
 
     if (ctx->op->in.pre.base) {
 
@@ -133,12 +127,8 @@ ngx_http_conflict_versions_answer_list(ngx_http_request_t *r,
 
     json = json_object();
 
-    ngx_http_conflict_json_set(&json, "resource",
-                               ngx_http_conflict_json_text(
-                                               &ctx->target.resource,
-                                               NGX_HTTP_CONFLICT_JSON_WHOLE));
-    ngx_http_conflict_json_set(&json, "current",
-                      ngx_http_conflict_json_version(ctx->version.current));
+    ngx_http_conflict_json_set_text(&json, "resource", &ctx->target.resource);
+    ngx_http_conflict_json_set_version(&json, "current", ctx->version.current);
     ngx_http_conflict_json_set(&json, "versions", list);
 
     ngx_http_conflict_writer_print(out, "{");
@@ -241,17 +231,13 @@ ngx_http_conflict_versions_answer_json(
     note = &item->note;
     json = json_object();
 
-    ngx_http_conflict_json_set(&json, "version",
-                               ngx_http_conflict_json_version(note->version));
+    ngx_http_conflict_json_set_version(&json, "version", note->version);
     ngx_http_conflict_json_set(&json, "changed_at", item->known
                                ? ngx_http_conflict_json_time(note->time)
                                : json_null());
-    ngx_http_conflict_json_set(&json, "user",
-                            ngx_http_conflict_lock_json_name(&note->user));
-    ngx_http_conflict_json_set(&json, "client",
-                            ngx_http_conflict_lock_json_name(&note->client));
-    ngx_http_conflict_json_set(&json, "method",
-                            ngx_http_conflict_lock_json_name(&note->method));
+    ngx_http_conflict_json_set_name(&json, "user", &note->user);
+    ngx_http_conflict_json_set_name(&json, "client", &note->client);
+    ngx_http_conflict_json_set_name(&json, "method", &note->method);
     ngx_http_conflict_json_set(&json, "size", (note->size < 0)
                                ? json_null()
                                : json_integer((json_int_t) note->size));

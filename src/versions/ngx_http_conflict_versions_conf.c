@@ -9,16 +9,12 @@
 #include "versions/ngx_http_conflict_versions.h"
 
 
-static ngx_int_t ngx_http_conflict_versions_conf_target(ngx_conf_t *cf,
-    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value);
-
-
 char *
 ngx_http_conflict_versions_conf(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_conflict_loc_conf_t *nlcf = conf;
 
-    ngx_str_t                 *value, s;
+    ngx_str_t                 *value;
     ngx_uint_t                 i;
     ngx_http_core_loc_conf_t  *clcf;
 
@@ -42,12 +38,9 @@ ngx_http_conflict_versions_conf(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         if (ngx_strncmp(value[i].data, "get=", 4) == 0
             && nlcf->versions_get == NULL)
         {
-            s.data = value[i].data + 4;
-            s.len = value[i].len - 4;
-
-            if (ngx_http_conflict_versions_conf_target(cf, nlcf, &s)
-                != NGX_OK)
-            {
+            nlcf->versions_get = ngx_http_conflict_directive_value_get(cf,
+                                                               &value[i], "");
+            if (nlcf->versions_get == NULL) {
                 return NGX_CONF_ERROR;
             }
 
@@ -64,21 +57,4 @@ ngx_http_conflict_versions_conf(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     clcf->handler = ngx_http_conflict_versions_answer;
 
     return NGX_CONF_OK;
-}
-
-
-static ngx_int_t
-ngx_http_conflict_versions_conf_target(ngx_conf_t *cf,
-    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value)
-{
-    if (value->len == 0 || (value->data[0] != '/' && value->data[0] != '$')) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid target \"get=%V\", it must be a path that "
-                           "begins with \"/\"", value);
-        return NGX_ERROR;
-    }
-
-    nlcf->versions_get = ngx_http_conflict_directive_value_complex(cf, value);
-
-    return nlcf->versions_get ? NGX_OK : NGX_ERROR;
 }

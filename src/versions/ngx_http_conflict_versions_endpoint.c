@@ -30,6 +30,8 @@ ngx_http_conflict_versions_endpoint_start(ngx_http_conflict_ctx_t *ctx)
 
     r = ctx->request;
 
+    ctx->flow.content = ngx_http_conflict_versions_answer;
+
     if (ngx_http_conflict_endpoint_start(ctx) != NGX_OK) {
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
@@ -43,14 +45,13 @@ ngx_http_conflict_versions_endpoint_start(ngx_http_conflict_ctx_t *ctx)
     case NGX_HTTP_OPTIONS:
 
         if (!ngx_http_conflict_preflight(r)) {
-            return NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND;
+            return NGX_HTTP_CONFLICT_STATE_RESPOND;
         }
 
         break;
 
     default:
         return ngx_http_conflict_endpoint_error(ctx,
-                                   NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND,
                                    NGX_HTTP_CONFLICT_ANSWER_NOT_ALLOWED,
                                    NULL);
     }
@@ -62,7 +63,6 @@ ngx_http_conflict_versions_endpoint_start(ngx_http_conflict_ctx_t *ctx)
 
     case NGX_DECLINED:
         return ngx_http_conflict_endpoint_error(ctx,
-                                   NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND,
                                    NGX_HTTP_CONFLICT_ANSWER_BAD_VERSION,
                                    "conflict_version is not a version");
 
@@ -138,7 +138,6 @@ ngx_http_conflict_versions_endpoint_target(ngx_http_conflict_ctx_t *ctx)
                       ngx_http_conflict_evaluate_escaped(r, &ctx->get.uri));
 
         return ngx_http_conflict_endpoint_error(ctx,
-                                   NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND,
                                    NGX_HTTP_CONFLICT_ANSWER_NO_RESOURCE,
                                    "neither its key nor the value of "
                                    "conflict_versions get= is a path");
@@ -156,25 +155,28 @@ ngx_http_conflict_versions_endpoint_target(ngx_http_conflict_ctx_t *ctx)
 }
 
 
-ngx_http_conflict_state_e
-ngx_http_conflict_versions_endpoint_get(ngx_http_conflict_ctx_t *ctx)
-{
-    return ngx_http_conflict_endpoint_get(ctx,
-                                 NGX_HTTP_CONFLICT_STATE_VERSIONS_CHECK_LATEST,
-                                 NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND);
-}
-
-
 /*
  * A client gets nothing of a resource that it may not see now.  It gets no body
  * that the filters of the location might change.
  */
 
 ngx_http_conflict_state_e
-ngx_http_conflict_versions_endpoint_checked(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_versions_endpoint_get(ngx_http_conflict_ctx_t *ctx)
 {
-    if (ngx_http_conflict_endpoint_checked(ctx) != NGX_OK) {
-        return NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND;
+    switch (ngx_http_conflict_endpoint_get(ctx)) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_AGAIN:
+        return NGX_HTTP_CONFLICT_STATE_AGAIN;
+
+    case NGX_DONE:
+    case NGX_DECLINED:
+        return NGX_HTTP_CONFLICT_STATE_RESPOND;
+
+    default: /* NGX_ERROR */
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
     ctx->op->in.view = 0;
@@ -194,18 +196,11 @@ ngx_http_conflict_versions_endpoint_checked(ngx_http_conflict_ctx_t *ctx)
 ngx_http_conflict_state_e
 ngx_http_conflict_versions_endpoint_peek(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_conflict_store_call_start(ctx, ctx->op->store->ops->peek);
-
-    return NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_PEEKED;
-}
-
-
-ngx_http_conflict_state_e
-ngx_http_conflict_versions_endpoint_peeked(ngx_http_conflict_ctx_t *ctx)
-{
     ngx_http_conflict_op_t  *op;
 
-    switch (ngx_http_conflict_store_call_finish(ctx)) {
+    op = ctx->op;
+
+    switch (ngx_http_conflict_store_call(ctx, op->store->ops->peek)) {
 
     case NGX_OK:
         break;
@@ -214,11 +209,8 @@ ngx_http_conflict_versions_endpoint_peeked(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_AGAIN;
 
     default: /* NGX_ERROR */
-        return ngx_http_conflict_endpoint_failed(ctx,
-                                    NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND);
+        return ngx_http_conflict_endpoint_failed(ctx);
     }
-
-    op = ctx->op;
 
     if (op->out.state == CONFLICT_FREE || op->out.state == CONFLICT_LEASED) {
         ctx->version.current = op->out.version;
@@ -231,16 +223,7 @@ ngx_http_conflict_versions_endpoint_peeked(ngx_http_conflict_ctx_t *ctx)
 ngx_http_conflict_state_e
 ngx_http_conflict_versions_endpoint_call(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_conflict_store_call_start(ctx, ctx->op->store->ops->versions);
-
-    return NGX_HTTP_CONFLICT_STATE_VERSIONS_STORE_CALLED;
-}
-
-
-ngx_http_conflict_state_e
-ngx_http_conflict_versions_endpoint_called(ngx_http_conflict_ctx_t *ctx)
-{
-    switch (ngx_http_conflict_store_call_finish(ctx)) {
+    switch (ngx_http_conflict_store_call(ctx, ctx->op->store->ops->versions)) {
 
     case NGX_OK:
         break;
@@ -249,17 +232,15 @@ ngx_http_conflict_versions_endpoint_called(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_AGAIN;
 
     default: /* NGX_ERROR */
-        return ngx_http_conflict_endpoint_failed(ctx,
-                                    NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND);
+        return ngx_http_conflict_endpoint_failed(ctx);
     }
 
     if (ctx->op->in.pre.base && !ctx->op->out.base_held) {
         /* gone, or of another caller: the client must not learn which */
         return ngx_http_conflict_endpoint_error(ctx,
-                                   NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND,
                                    NGX_HTTP_CONFLICT_ANSWER_NO_VERSION,
                                    NULL);
     }
 
-    return NGX_HTTP_CONFLICT_STATE_VERSIONS_RESPOND;
+    return NGX_HTTP_CONFLICT_STATE_RESPOND;
 }

@@ -155,9 +155,7 @@ ngx_http_conflict_diff_text(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
     if (!body->done || body->size == 0 || body->too_large || ctx->pair
         || (body->size > NGX_HTTP_CONFLICT_DIFF_MAX
             && !ctx->conf->log->fields)
-        || ngx_http_conflict_request_body_text(ctx->request,
-                                               ctx->conf->max_body, text)
-           != NGX_OK
+        || ngx_http_conflict_request_body_text(ctx, text) != NGX_OK
         || (ctx->merge.form != CONFLICT_FORM_JSON_PATCH
             && !ngx_http_conflict_diff_is_object(text)))
     {
@@ -297,8 +295,7 @@ ngx_http_conflict_diff_end(ngx_http_conflict_ctx_t *ctx)
 static ngx_uint_t
 ngx_http_conflict_diff_is_object(ngx_str_t *text)
 {
-    size_t           i;
-    conflict_scan_t  json;
+    size_t  i;
 
     for (i = conflict_text_bom(text->data, text->len);
          i < text->len && text->data[i] <= ' ';
@@ -311,9 +308,5 @@ ngx_http_conflict_diff_is_object(ngx_str_t *text)
         return 0;
     }
 
-    conflict_scan_init(&json, NULL);
-
-    return conflict_scan_feed(&json, text->data, text->len)
-           == CONFLICT_JSON_OK
-           && conflict_scan_end(&json) == CONFLICT_JSON_OK;
+    return conflict_scan_valid(text->data, text->len);
 }

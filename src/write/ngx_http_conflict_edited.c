@@ -15,8 +15,6 @@
 
 static ngx_int_t ngx_http_conflict_edited_parse(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *text, ngx_uint_t number);
-static ngx_int_t ngx_http_conflict_edited_malformed(
-    ngx_http_conflict_ctx_t *ctx, const char *reason);
 
 
 /* without a time, a write counts as edited when it arrives */
@@ -53,7 +51,8 @@ ngx_http_conflict_edited_header(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (n > 1) {
-        return ngx_http_conflict_edited_malformed(ctx,
+        return ngx_http_conflict_precondition_error(ctx,
+                         NGX_HTTP_CONFLICT_ANSWER_BAD_EDIT_TIME,
                          "the header with the time of the edit is repeated");
     }
 
@@ -72,7 +71,8 @@ ngx_http_conflict_edited_body(ngx_http_conflict_ctx_t *ctx)
     json = ctx->body.edited;
 
     if (ctx->body.edited_error == CONFLICT_JSON_REPEATED) {
-        return ngx_http_conflict_edited_malformed(ctx,
+        return ngx_http_conflict_precondition_error(ctx,
+                         NGX_HTTP_CONFLICT_ANSWER_BAD_EDIT_TIME,
                          "the member with the time of the edit is repeated");
     }
 
@@ -119,7 +119,8 @@ ngx_http_conflict_edited_parse(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text,
                      : CONFLICT_TIME_NONE;
 
     if (time == CONFLICT_TIME_NONE) {
-        return ngx_http_conflict_edited_malformed(ctx,
+        return ngx_http_conflict_precondition_error(ctx,
+                         NGX_HTTP_CONFLICT_ANSWER_BAD_EDIT_TIME,
                          "the time of the edit is neither RFC 3339, such as "
                          "2026-11-25T08:00:00Z, nor an HTTP-date, nor "
                          "milliseconds since 1970");
@@ -131,18 +132,6 @@ ngx_http_conflict_edited_parse(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text,
     ctx->pre.client_time = time;
 
     return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_conflict_edited_malformed(ngx_http_conflict_ctx_t *ctx,
-    const char *reason)
-{
-    ctx->op->in.pre.kinds = 0;
-    ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_BAD_EDIT_TIME;
-    ctx->flow.reason = reason;
-
-    return NGX_DECLINED;
 }
 
 

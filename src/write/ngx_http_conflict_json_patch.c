@@ -111,8 +111,7 @@ ngx_http_conflict_json_patch_text(ngx_http_conflict_ctx_t *ctx,
     ngx_int_t  rc;
     ngx_str_t  text;
 
-    rc = ngx_http_conflict_request_body_text(ctx->request, ctx->conf->max_body,
-                                             &text);
+    rc = ngx_http_conflict_request_body_text(ctx, &text);
 
     if (rc != NGX_OK) {
         return NGX_ERROR;

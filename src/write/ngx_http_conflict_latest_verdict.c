@@ -30,13 +30,24 @@ static ngx_http_conflict_state_e ngx_http_conflict_latest_verdict_undisclosed(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_latest_verdict_relayed(
     ngx_http_conflict_ctx_t *ctx);
-static ngx_uint_t ngx_http_conflict_latest_verdict_forbidden(ngx_uint_t status);
 
 
 ngx_http_conflict_state_e
-ngx_http_conflict_latest_verdict_fetched(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_latest_verdict_get(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_latest_t  *latest;
+
+    switch (ngx_http_conflict_latest_response(ctx)) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_AGAIN:
+        return NGX_HTTP_CONFLICT_STATE_AGAIN;
+
+    default: /* NGX_ERROR */
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
 
     latest = &ctx->latest;
 
@@ -51,8 +62,9 @@ ngx_http_conflict_latest_verdict_fetched(ngx_http_conflict_ctx_t *ctx)
         latest->status = NGX_HTTP_BAD_GATEWAY;
     }
 
-    if (ngx_http_conflict_latest_verdict_forbidden(latest->status)) {
-
+    if (latest->status >= 400 && latest->status < 500
+        && !ngx_http_conflict_latest_response_gone(latest->status))
+    {
         if (latest->revalidate) {
             return ngx_http_conflict_latest_verdict_undisclosed(ctx);
         }
@@ -86,6 +98,7 @@ ngx_http_conflict_latest_verdict_fetched(ngx_http_conflict_ctx_t *ctx)
     }
 
     ctx->op->in.observed.latest = 1;
+    ctx->op->out.applied = 0;
 
     return NGX_HTTP_CONFLICT_STATE_STORE_OBSERVE;
 }
@@ -351,10 +364,8 @@ static ngx_uint_t
 ngx_http_conflict_latest_verdict_reflected(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t                    text, server;
-    ngx_http_request_t          *r;
     ngx_http_conflict_latest_t  *latest;
 
-    r = ctx->request;
     latest = &ctx->latest;
 
     if (ctx->method == NGX_HTTP_DELETE) {
@@ -363,8 +374,7 @@ ngx_http_conflict_latest_verdict_reflected(ngx_http_conflict_ctx_t *ctx)
 
     if (latest->status != NGX_HTTP_OK || !latest->json || latest->too_large
         || ctx->body.json == NULL
-        || ngx_http_conflict_request_body_text(r, ctx->conf->max_body, &text)
-           != NGX_OK)
+        || ngx_http_conflict_request_body_text(ctx, &text) != NGX_OK)
     {
         return 0;
     }
@@ -429,14 +439,4 @@ ngx_http_conflict_latest_verdict_relayed(ngx_http_conflict_ctx_t *ctx)
 
     return (status == NGX_HTTP_UNAUTHORIZED && !ctx->caller.credentials)
            || status == NGX_HTTP_TOO_MANY_REQUESTS;
-}
-
-
-/* whether the GET was refused */
-
-static ngx_uint_t
-ngx_http_conflict_latest_verdict_forbidden(ngx_uint_t status)
-{
-    return status >= 400 && status < 500
-           && !ngx_http_conflict_latest_response_gone(status);
 }

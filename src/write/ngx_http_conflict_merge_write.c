@@ -45,23 +45,16 @@ static void ngx_http_conflict_merge_write_free(void *data);
 ngx_http_conflict_state_e
 ngx_http_conflict_merge_write_lookup(ngx_http_conflict_ctx_t *ctx)
 {
-    /* the base in the same view as the latest body, as the client knows it */
-    ctx->op->in.view = ctx->latest.view;
-    ctx->flow.recalled = 1;
-
-    ngx_http_conflict_store_call_start(ctx, ctx->op->store->ops->recall);
-
-    return NGX_HTTP_CONFLICT_STATE_HISTORY_FOUND;
-}
-
-
-ngx_http_conflict_state_e
-ngx_http_conflict_merge_write_found(ngx_http_conflict_ctx_t *ctx)
-{
     ngx_int_t                rc;
     ngx_http_conflict_op_t  *op;
 
-    rc = ngx_http_conflict_store_call_finish(ctx);
+    op = ctx->op;
+
+    /* the base in the same view as the latest body, as the client knows it */
+    op->in.view = ctx->latest.view;
+    ctx->flow.recalled = 1;
+
+    rc = ngx_http_conflict_store_call(ctx, op->store->ops->recall);
 
     if (rc == NGX_AGAIN) {
         return NGX_HTTP_CONFLICT_STATE_AGAIN;
@@ -74,8 +67,6 @@ ngx_http_conflict_merge_write_found(ngx_http_conflict_ctx_t *ctx)
                                          NGX_HTTP_CONFLICT_OUTCOME_REJECTED,
                                          NGX_HTTP_CONFLICT_ACTION_NONE);
     }
-
-    op = ctx->op;
 
     rc = op->out.late ? NGX_OK : ngx_http_conflict_partial_body_recalled(ctx);
 
@@ -131,9 +122,7 @@ ngx_http_conflict_merge_write(ngx_http_conflict_ctx_t *ctx)
         return next;
     }
 
-    if (ngx_http_conflict_request_body_text(r, ctx->conf->max_body, &text)
-        != NGX_OK)
-    {
+    if (ngx_http_conflict_request_body_text(ctx, &text) != NGX_OK) {
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 

@@ -146,11 +146,7 @@ ngx_http_conflict_method_overridden(ngx_http_request_t *r)
 
             value = &h[i].value;
 
-            if (value->len == r->method_name.len
-                && ngx_strncasecmp(value->data, r->method_name.data,
-                                   value->len)
-                   == 0)
-            {
+            if (ngx_http_conflict_same_name(value, &r->method_name)) {
                 continue;
             }
 

@@ -22,8 +22,6 @@ static ngx_int_t ngx_http_conflict_pair_op(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_pair_t *pair);
 static void ngx_http_conflict_pair_hold(ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_pair_swap(ngx_http_conflict_ctx_t *ctx);
-static ngx_int_t ngx_http_conflict_pair_error(ngx_http_conflict_ctx_t *ctx,
-    const char *reason);
 static void ngx_http_conflict_pair_renew(ngx_event_t *ev);
 
 
@@ -61,8 +59,9 @@ ngx_http_conflict_pair(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 
     if (n > 1) {
         /* the upstream may read another one */
-        return ngx_http_conflict_pair_error(ctx, "there is more than one "
-                                                 "Destination");
+        return ngx_http_conflict_precondition_error(ctx,
+                               NGX_HTTP_CONFLICT_ANSWER_BAD_DESTINATION,
+                               "there is more than one Destination");
     }
 
     pair = ngx_pcalloc(r->pool, sizeof(ngx_http_conflict_pair_t));
@@ -76,8 +75,9 @@ ngx_http_conflict_pair(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         break;
 
     case NGX_DECLINED:
-        return ngx_http_conflict_pair_error(ctx, "Destination is not a path of "
-                                                 "this host");
+        return ngx_http_conflict_precondition_error(ctx,
+                               NGX_HTTP_CONFLICT_ANSWER_BAD_DESTINATION,
+                               "Destination is not a path of this host");
 
     default: /* NGX_ERROR */
         return NGX_ERROR;
@@ -147,7 +147,9 @@ ngx_http_conflict_pair_keys(ngx_http_request_t *r,
     }
 
     if (rc == NGX_DECLINED) {
-        return ngx_http_conflict_pair_error(ctx, "the target is not a path");
+        return ngx_http_conflict_precondition_error(ctx,
+                               NGX_HTTP_CONFLICT_ANSWER_BAD_DESTINATION,
+                               "the target is not a path");
     }
 
     if (ngx_http_conflict_same(&pair->target, &source)) {
@@ -167,9 +169,10 @@ ngx_http_conflict_pair_keys(ngx_http_request_t *r,
         || ngx_http_conflict_same(&pair->key, &ctx->target.key))
     {
         /* the key depends on captures, on a "set", or on a rewrite */
-        return ngx_http_conflict_pair_error(ctx, "conflict_key does not "
-                                                 "determine the resource in "
-                                                 "Destination");
+        return ngx_http_conflict_precondition_error(ctx,
+                               NGX_HTTP_CONFLICT_ANSWER_BAD_DESTINATION,
+                               "conflict_key does not determine the resource "
+                               "in Destination");
     }
 
     return NGX_OK;
@@ -489,17 +492,6 @@ ngx_http_conflict_pair_swap(ngx_http_conflict_ctx_t *ctx)
     ctx->timing.wait_step = 0;
     ctx->turn.number = 0;
     ctx->version.upstream_tagged = 0;
-}
-
-
-static ngx_int_t
-ngx_http_conflict_pair_error(ngx_http_conflict_ctx_t *ctx, const char *reason)
-{
-    ctx->op->in.pre.kinds = 0;
-    ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_BAD_DESTINATION;
-    ctx->flow.reason = reason;
-
-    return NGX_DECLINED;
 }
 
 

@@ -25,9 +25,6 @@ static ngx_int_t ngx_http_conflict_precondition_incomplete(
 static ngx_int_t ngx_http_conflict_precondition_invalid_body(
     ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_precondition_integer(ngx_str_t *text);
-static ngx_int_t ngx_http_conflict_precondition_error(
-    ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_answer_e answer,
-    const char *reason);
 
 
 ngx_int_t
@@ -455,9 +452,7 @@ ngx_http_conflict_precondition_bad_json(ngx_http_request_t *r,
     size_t      line, column;
     ngx_str_t   text;
 
-    if (ngx_http_conflict_request_body_text(r, ctx->conf->max_body, &text)
-        != NGX_OK)
-    {
+    if (ngx_http_conflict_request_body_text(ctx, &text) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -672,9 +667,7 @@ ngx_http_conflict_precondition_integer(ngx_str_t *text)
 }
 
 
-/* the preconditions read so far are discarded */
-
-static ngx_int_t
+ngx_int_t
 ngx_http_conflict_precondition_error(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_answer_e answer, const char *reason)
 {

@@ -18,7 +18,7 @@ static ngx_uint_t ngx_http_conflict_read_denied(ngx_http_request_t *r,
 
 
 ngx_http_conflict_state_e
-ngx_http_conflict_read_peek(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_read_start(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_request_t      *r;
     ngx_http_conflict_op_t  *op;
@@ -40,32 +40,30 @@ ngx_http_conflict_read_peek(ngx_http_conflict_ctx_t *ctx)
 
     ngx_http_conflict_body_history_configure(ctx);
 
-    /* before the upstream runs, so the version is never newer than the body */
-
-    ngx_http_conflict_store_call_start(ctx, op->store->ops->peek);
-
-    return NGX_HTTP_CONFLICT_STATE_READ_STORE_PEEKED;
+    return NGX_HTTP_CONFLICT_STATE_READ_STORE_PEEK;
 }
 
 
 /*
- * If the state is unknown, the latest body may prove that the version is still
+ * Before the upstream runs, so the version is never newer than the body.  If
+ * the state is unknown, the latest body may prove that the version is still
  * the previous one.
  */
 
 ngx_http_conflict_state_e
-ngx_http_conflict_read_peeked(ngx_http_conflict_ctx_t *ctx)
+ngx_http_conflict_read_peek(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_int_t                rc;
     ngx_http_conflict_op_t  *op;
 
-    rc = ngx_http_conflict_store_call_finish(ctx);
+    op = ctx->op;
+
+    rc = ngx_http_conflict_store_call(ctx, op->store->ops->peek);
 
     if (rc == NGX_AGAIN) {
         return NGX_HTTP_CONFLICT_STATE_AGAIN;
     }
 
-    op = ctx->op;
     ctx->timing.settling = (rc == NGX_OK && op->out.settling) ? op->out.wait
                                                               : 0;
 
@@ -107,6 +105,9 @@ ngx_http_conflict_read_get_latest(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_READ_FORWARD;
     }
 
+    ctx->op->in.observed.latest = 1;
+    ctx->op->out.applied = 0;
+
     return NGX_HTTP_CONFLICT_STATE_READ_STORE_OBSERVE;
 }
 
@@ -114,21 +115,9 @@ ngx_http_conflict_read_get_latest(ngx_http_conflict_ctx_t *ctx)
 ngx_http_conflict_state_e
 ngx_http_conflict_read_observe(ngx_http_conflict_ctx_t *ctx)
 {
-    ctx->op->in.observed.latest = 1;
-    ctx->op->out.applied = 0;
-
-    ngx_http_conflict_store_call_start(ctx, ctx->op->store->ops->observe);
-
-    return NGX_HTTP_CONFLICT_STATE_READ_STORE_OBSERVED;
-}
-
-
-ngx_http_conflict_state_e
-ngx_http_conflict_read_observed(ngx_http_conflict_ctx_t *ctx)
-{
     ngx_int_t  rc;
 
-    rc = ngx_http_conflict_store_call_finish(ctx);
+    rc = ngx_http_conflict_store_call(ctx, ctx->op->store->ops->observe);
 
     if (rc == NGX_AGAIN) {
         return NGX_HTTP_CONFLICT_STATE_AGAIN;

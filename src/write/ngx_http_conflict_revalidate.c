@@ -35,8 +35,8 @@ typedef enum {
 
 static ngx_int_t ngx_http_conflict_revalidate_tag_next(ngx_str_t *list,
     size_t *pos, ngx_http_conflict_tag_t *tag);
-static ngx_int_t ngx_http_conflict_revalidate_tag_read(ngx_str_t *text,
-    conflict_etag_t *etag);
+static ngx_int_t ngx_http_conflict_revalidate_tag_read(
+    ngx_http_conflict_ctx_t *ctx, conflict_etag_t *etag);
 static ngx_uint_t ngx_http_conflict_revalidate_tag_same(conflict_etag_t *a,
     conflict_etag_t *b, ngx_uint_t strong);
 static ngx_uint_t ngx_http_conflict_revalidate_is_tag(ngx_str_t *value);
@@ -117,13 +117,16 @@ ngx_http_conflict_revalidate_tag_next(ngx_str_t *list, size_t *pos,
 }
 
 
-/* exactly one tag */
+/* the upstream's tag, exactly one */
 
 static ngx_int_t
-ngx_http_conflict_revalidate_tag_read(ngx_str_t *text, conflict_etag_t *etag)
+ngx_http_conflict_revalidate_tag_read(ngx_http_conflict_ctx_t *ctx,
+    conflict_etag_t *etag)
 {
+    ngx_str_t   *text;
     const char  *p, *last;
 
+    text = &ctx->version.upstream_tag;
     p = (char *) text->data;
     last = p + text->len;
 
@@ -183,9 +186,7 @@ ngx_http_conflict_revalidate_set_etag(ngx_http_request_t *r,
 
     if (version == 0 || version >= CONFLICT_VERSION_LIMIT
         || ctx->version.upstream_tag.len > NGX_HTTP_CONFLICT_OWN_TAG_MAX
-        || ngx_http_conflict_revalidate_tag_read(&ctx->version.upstream_tag,
-                                                 &own)
-           != NGX_OK
+        || ngx_http_conflict_revalidate_tag_read(ctx, &own) != NGX_OK
         || (!own.weak && own.len >= 2 && ngx_memcmp(own.data, "W/", 2) == 0)
         || (r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT
             && ctx->conf->inject->place != NGX_HTTP_CONFLICT_DEFAULT))
@@ -441,8 +442,7 @@ ngx_http_conflict_revalidate_not_modified(ngx_http_request_t *r,
     list = r->headers_in.if_none_match ? &r->headers_in.if_none_match->value
                                        : &none;
 
-    known = (ngx_http_conflict_revalidate_tag_read(&ctx->version.upstream_tag,
-                                                   &own) == NGX_OK);
+    known = (ngx_http_conflict_revalidate_tag_read(ctx, &own) == NGX_OK);
     dated = r->headers_in.if_modified_since
             && ngx_http_conflict_revalidate_date_unique(ctx);
 
@@ -655,8 +655,7 @@ ngx_http_conflict_revalidate_match(ngx_http_request_t *r,
     ngx_uint_t       known, cached;
     conflict_etag_t  own;
 
-    known = (ngx_http_conflict_revalidate_tag_read(&ctx->version.upstream_tag,
-                                                   &own) == NGX_OK
+    known = (ngx_http_conflict_revalidate_tag_read(ctx, &own) == NGX_OK
              && !(strong && own.weak));
 
     cached = (ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED);

@@ -32,7 +32,7 @@ ngx_http_conflict_verdict(ngx_http_conflict_ctx_t *ctx)
     ngx_int_t                rc;
     ngx_http_conflict_op_t  *op;
 
-    rc = ngx_http_conflict_store_call_finish(ctx);
+    rc = ngx_http_conflict_store_call(ctx, ctx->op->store->ops->begin);
 
     if (rc == NGX_AGAIN) {
         return NGX_HTTP_CONFLICT_STATE_AGAIN;

@@ -160,8 +160,8 @@ ngx_uint_t ngx_http_conflict_json_patch_repeated(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_state_e *next);
 
 
-/* The own GET has ended. */
-ngx_http_conflict_state_e ngx_http_conflict_latest_verdict_fetched(
+/* Makes the own GET, and checks what it has shown. */
+ngx_http_conflict_state_e ngx_http_conflict_latest_verdict_get(
     ngx_http_conflict_ctx_t *ctx);
 
 /* The verdict needs the latest body: starts a GET, or acts on what it shows. */
@@ -171,8 +171,6 @@ ngx_http_conflict_state_e ngx_http_conflict_latest_verdict(
 
 /* Asks the history for the base, and for the write itself. */
 ngx_http_conflict_state_e ngx_http_conflict_merge_write_lookup(
-    ngx_http_conflict_ctx_t *ctx);
-ngx_http_conflict_state_e ngx_http_conflict_merge_write_found(
     ngx_http_conflict_ctx_t *ctx);
 
 /* Merges; the latest body is there, and the lease is held. */
@@ -459,23 +457,28 @@ ngx_int_t ngx_http_conflict_precondition_missing(ngx_http_request_t *r,
 ngx_http_conflict_state_e ngx_http_conflict_precondition_absent(
     ngx_http_conflict_ctx_t *ctx);
 
+/*
+ * The request is refused, with this answer and reason, and its preconditions
+ * are discarded.  Returns NGX_DECLINED.
+ */
+ngx_int_t ngx_http_conflict_precondition_error(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_answer_e answer, const char *reason);
+
 /* Sets ctx->flow.answer and ctx->flow.reason: the error and its position. */
 ngx_int_t ngx_http_conflict_precondition_bad_json(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, const char *what, size_t at);
 
 
 /* Asks the store for the version, before the upstream runs. */
-ngx_http_conflict_state_e ngx_http_conflict_read_peek(
+ngx_http_conflict_state_e ngx_http_conflict_read_start(
     ngx_http_conflict_ctx_t *ctx);
-ngx_http_conflict_state_e ngx_http_conflict_read_peeked(
+ngx_http_conflict_state_e ngx_http_conflict_read_peek(
     ngx_http_conflict_ctx_t *ctx);
 
 /* The version is unknown: a GET may prove it. */
 ngx_http_conflict_state_e ngx_http_conflict_read_get_latest(
     ngx_http_conflict_ctx_t *ctx);
 ngx_http_conflict_state_e ngx_http_conflict_read_observe(
-    ngx_http_conflict_ctx_t *ctx);
-ngx_http_conflict_state_e ngx_http_conflict_read_observed(
     ngx_http_conflict_ctx_t *ctx);
 
 /* Hands the read to the location's content handler. */

@@ -318,7 +318,6 @@ conflict_merge_member(conflict_walk_t *walk, conflict_edit_t *edit,
     const conflict_field_t  *field;
 
     node = &client.tree->nodes[client.node];
-    text = client.tree->text;
 
     inner.rules = rules;
     field = conflict_merge_scope(walk, scope, client, &inner);
@@ -334,9 +333,7 @@ conflict_merge_member(conflict_walk_t *walk, conflict_edit_t *edit,
         return node->end;
     }
 
-    path = walk->path.len;
-    conflict_merge_report_enter(walk, text + node->name,
-                                node->name_end - node->name);
+    path = conflict_merge_report_enter_member(walk, client);
 
     conflict_merge_base(walk, parents, client, &trio);
 
@@ -437,7 +434,6 @@ conflict_merge_append(conflict_walk_t *walk, conflict_edit_t *edit,
     const conflict_field_t  *field;
 
     node = &server.tree->nodes[server.node];
-    text = server.tree->text;
 
     inner.rules = rules;
     field = conflict_merge_scope(walk, scope, server, &inner);
@@ -446,9 +442,7 @@ conflict_merge_append(conflict_walk_t *walk, conflict_edit_t *edit,
         return before;
     }
 
-    path = walk->path.len;
-    conflict_merge_report_enter(walk, text + node->name,
-                                node->name_end - node->name);
+    path = conflict_merge_report_enter_member(walk, server);
 
     conflict_merge_base(walk, parents, server, &trio);
 

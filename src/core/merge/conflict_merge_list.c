@@ -8,7 +8,6 @@
  */
 
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -351,9 +350,8 @@ static int
 conflict_merge_list_object(conflict_lists_t *lists,
     const conflict_trio_t *trio, uint32_t at)
 {
-    char             index[sizeof("4294967295")];
-    size_t           path;
-    conflict_walk_t *walk;
+    size_t            path;
+    conflict_walk_t  *walk;
 
     if (!conflict_merge_list_edited(trio->base, trio->server)
         || !conflict_merge_list_edited(trio->base, trio->client))
@@ -369,10 +367,7 @@ conflict_merge_list_object(conflict_lists_t *lists,
     }
 
     walk = lists->walk;
-    path = walk->path.len;
-
-    (void) snprintf(index, sizeof(index), "%lu", (unsigned long) at);
-    conflict_merge_report_enter(walk, (unsigned char *) index, strlen(index));
+    path = conflict_merge_report_enter_index(walk, at);
 
     conflict_merge_list_next(lists);
     conflict_merge_rules_object(walk, trio, lists->made);

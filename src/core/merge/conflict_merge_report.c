@@ -7,6 +7,7 @@
  */
 
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/merge/conflict_merge_state.h"
@@ -69,6 +70,38 @@ conflict_merge_report_enter(conflict_walk_t *walk, const unsigned char *name,
 
         conflict_buffer_add(&walk->path, token, (size_t) (p - token));
     }
+}
+
+
+size_t
+conflict_merge_report_enter_member(conflict_walk_t *walk,
+    conflict_value_t member)
+{
+    size_t                  path;
+    const conflict_node_t  *node;
+
+    path = walk->path.len;
+    node = &member.tree->nodes[member.node];
+
+    conflict_merge_report_enter(walk, member.tree->text + node->name,
+                                node->name_end - node->name);
+
+    return path;
+}
+
+
+size_t
+conflict_merge_report_enter_index(conflict_walk_t *walk, uint32_t n)
+{
+    char    index[sizeof("4294967295")];
+    size_t  path;
+
+    path = walk->path.len;
+
+    (void) snprintf(index, sizeof(index), "%lu", (unsigned long) n);
+    conflict_merge_report_enter(walk, (unsigned char *) index, strlen(index));
+
+    return path;
 }
 
 

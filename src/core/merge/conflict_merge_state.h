@@ -130,6 +130,11 @@ conflict_take_e conflict_merge_field(conflict_walk_t *walk,
 void conflict_merge_report_enter(conflict_walk_t *walk,
     const unsigned char *name, size_t len);
 
+/* The same of a value, or of an index.  Return the previous walk->path.len. */
+size_t conflict_merge_report_enter_member(conflict_walk_t *walk,
+    conflict_value_t member);
+size_t conflict_merge_report_enter_index(conflict_walk_t *walk, uint32_t n);
+
 /* Adds the field at the path to the lists of fields. */
 void conflict_merge_report_add_field(conflict_walk_t *walk,
     const conflict_trio_t *trio);

@@ -35,5 +35,12 @@ int conflict_part_diff(const conflict_document_t *from,
     const conflict_pointer_t *ignored, conflict_buffer_t *out, size_t values,
     uint64_t seed);
 
+/*
+ * The level in the pointer to the ignored member, from 1, inside a member of
+ * the value at "level"; 0: it is not in there.  *ignored: it is this member.
+ */
+unsigned conflict_part_diff_level(const conflict_pointer_t *pointer,
+    conflict_value_t member, unsigned level, int *ignored);
+
 
 #endif /* _CONFLICT_PART_H_INCLUDED_ */

@@ -21,8 +21,6 @@ typedef struct {
 
 static int conflict_part_diff_members(conflict_part_diff_t *diff,
     conflict_value_t from, conflict_value_t to, unsigned level);
-static unsigned conflict_part_diff_level(const conflict_part_diff_t *diff,
-    conflict_value_t member, unsigned level, int *ignored);
 static int conflict_part_diff_value(conflict_part_diff_t *diff,
     conflict_value_t from, conflict_value_t to, unsigned level);
 static int conflict_part_diff_has_null(conflict_value_t value);
@@ -79,11 +77,6 @@ conflict_part_diff(const conflict_document_t *from,
 }
 
 
-/*
- * "level" is the level in the pointer to the ignored member, from 1; 0: it is
- * not inside this value.
- */
-
 static int
 conflict_part_diff_members(conflict_part_diff_t *diff, conflict_value_t from,
     conflict_value_t to, unsigned level)
@@ -103,7 +96,7 @@ conflict_part_diff_members(conflict_part_diff_t *diff, conflict_value_t from,
     for (v = conflict_tree_first(from); v.tree;
          v = conflict_tree_next(from, v))
     {
-        inner = conflict_part_diff_level(diff, v, level, &ignored);
+        inner = conflict_part_diff_level(diff->ignored, v, level, &ignored);
         w = conflict_tree_member(to, v);
 
         if (ignored || (w.tree && conflict_compare_equal(v, w))) {
@@ -128,7 +121,7 @@ conflict_part_diff_members(conflict_part_diff_t *diff, conflict_value_t from,
     }
 
     for (w = conflict_tree_first(to); w.tree; w = conflict_tree_next(to, w)) {
-        inner = conflict_part_diff_level(diff, w, level, &ignored);
+        inner = conflict_part_diff_level(diff->ignored, w, level, &ignored);
         v = conflict_tree_member(from, w);
 
         if (ignored || v.tree) {
@@ -148,21 +141,15 @@ conflict_part_diff_members(conflict_part_diff_t *diff, conflict_value_t from,
 }
 
 
-/* the level inside a member */
-
-static unsigned
-conflict_part_diff_level(const conflict_part_diff_t *diff,
+unsigned
+conflict_part_diff_level(const conflict_pointer_t *pointer,
     conflict_value_t member, unsigned level, int *ignored)
 {
-    const conflict_pointer_t  *pointer;
-
     *ignored = 0;
 
     if (level == 0) {
         return 0;
     }
-
-    pointer = diff->ignored;
 
     if (!conflict_tree_is(member, &pointer->text[pointer->name[level - 1]],
                           pointer->len[level - 1]))

@@ -7,10 +7,8 @@
  */
 
 
-#include <stdio.h>
-#include <string.h>
-
 #include "core/patch/conflict_patch_state.h"
+#include "core/merge/conflict_part.h"
 
 
 static void conflict_patch_diff_value(conflict_walk_t *walk,
@@ -19,16 +17,10 @@ static void conflict_patch_diff_value(conflict_walk_t *walk,
 static void conflict_patch_diff_members(conflict_walk_t *walk,
     conflict_buffer_t *out, conflict_value_t from, conflict_value_t to,
     unsigned level);
-static unsigned conflict_patch_diff_level(conflict_walk_t *walk,
-    conflict_value_t member, unsigned level, int *ignored);
-static size_t conflict_patch_diff_enter(conflict_walk_t *walk,
-    conflict_value_t member);
 static void conflict_patch_diff_elements(conflict_walk_t *walk,
     conflict_buffer_t *out, conflict_value_t from, conflict_value_t to);
 static int conflict_patch_diff_ends(conflict_value_t array, conflict_value_t v,
     uint32_t more, conflict_value_t other, conflict_value_t w);
-static size_t conflict_patch_diff_enter_index(conflict_walk_t *walk,
-    uint32_t n);
 static void conflict_patch_diff_write(conflict_walk_t *walk,
     conflict_buffer_t *out, const char *op, conflict_value_t value);
 
@@ -40,11 +32,6 @@ conflict_patch_diff(conflict_walk_t *walk, conflict_buffer_t *out,
     conflict_patch_diff_value(walk, out, from, to, walk->in->ignored ? 1 : 0);
 }
 
-
-/*
- * "level" is the level in the pointer to the ignored member, from 1; 0: it is
- * not inside this value.
- */
 
 static void
 conflict_patch_diff_value(conflict_walk_t *walk, conflict_buffer_t *out,
@@ -81,13 +68,13 @@ conflict_patch_diff_members(conflict_walk_t *walk, conflict_buffer_t *out,
     for (v = conflict_tree_first(from); v.tree;
          v = conflict_tree_next(from, v))
     {
-        inner = conflict_patch_diff_level(walk, v, level, &ignored);
+        inner = conflict_part_diff_level(walk->in->ignored, v, level, &ignored);
 
         if (ignored) {
             continue;
         }
 
-        path = conflict_patch_diff_enter(walk, v);
+        path = conflict_merge_report_enter_member(walk, v);
         w = conflict_tree_member(to, v);
 
         if (w.tree) {
@@ -101,60 +88,16 @@ conflict_patch_diff_members(conflict_walk_t *walk, conflict_buffer_t *out,
     }
 
     for (v = conflict_tree_first(to); v.tree; v = conflict_tree_next(to, v)) {
-        (void) conflict_patch_diff_level(walk, v, level, &ignored);
+        (void) conflict_part_diff_level(walk->in->ignored, v, level, &ignored);
 
         if (ignored || conflict_tree_member(from, v).tree) {
             continue;
         }
 
-        path = conflict_patch_diff_enter(walk, v);
+        path = conflict_merge_report_enter_member(walk, v);
         conflict_patch_diff_write(walk, out, "add", v);
         walk->path.len = path;
     }
-}
-
-
-/* the level inside a member */
-
-static unsigned
-conflict_patch_diff_level(conflict_walk_t *walk, conflict_value_t member,
-    unsigned level, int *ignored)
-{
-    const conflict_pointer_t  *pointer;
-
-    *ignored = 0;
-
-    if (level == 0) {
-        return 0;
-    }
-
-    pointer = walk->in->ignored;
-
-    if (!conflict_tree_is(member, &pointer->text[pointer->name[level - 1]],
-                          pointer->len[level - 1]))
-    {
-        return 0;
-    }
-
-    *ignored = (level == pointer->levels);
-
-    return level + 1;
-}
-
-
-static size_t
-conflict_patch_diff_enter(conflict_walk_t *walk, conflict_value_t member)
-{
-    size_t                  path;
-    const conflict_node_t  *node;
-
-    path = walk->path.len;
-    node = &member.tree->nodes[member.node];
-
-    conflict_merge_report_enter(walk, member.tree->text + node->name,
-                                node->name_end - node->name);
-
-    return path;
 }
 
 
@@ -182,7 +125,7 @@ conflict_patch_diff_elements(conflict_walk_t *walk, conflict_buffer_t *out,
         /* element by element */
 
         for (i = first; v.tree; i++) {
-            path = conflict_patch_diff_enter_index(walk, i);
+            path = conflict_merge_report_enter_index(walk, i);
             conflict_patch_diff_value(walk, out, v, w, 0);
             walk->path.len = path;
 
@@ -205,14 +148,14 @@ conflict_patch_diff_elements(conflict_walk_t *walk, conflict_buffer_t *out,
 
         /* the last one first, which keeps the indices of the others */
 
-        path = conflict_patch_diff_enter_index(walk, i - m - 1);
+        path = conflict_merge_report_enter_index(walk, i - m - 1);
         w.tree = NULL;
         conflict_patch_diff_write(walk, out, "remove", w);
         walk->path.len = path;
     }
 
     for (i = first + n; i < first + m; i++) {
-        path = conflict_patch_diff_enter_index(walk, i - n);
+        path = conflict_merge_report_enter_index(walk, i - n);
         conflict_patch_diff_write(walk, out, "add", w);
         walk->path.len = path;
 
@@ -242,21 +185,6 @@ conflict_patch_diff_ends(conflict_value_t array, conflict_value_t v,
     }
 
     return 1;
-}
-
-
-static size_t
-conflict_patch_diff_enter_index(conflict_walk_t *walk, uint32_t n)
-{
-    char    index[sizeof("4294967295")];
-    size_t  path;
-
-    path = walk->path.len;
-
-    (void) snprintf(index, sizeof(index), "%lu", (unsigned long) n);
-    conflict_merge_report_enter(walk, (unsigned char *) index, strlen(index));
-
-    return path;
 }
 
 

@@ -33,8 +33,6 @@ static int conflict_patch_read_path(conflict_patch_t *patch,
     size_t *tokens);
 static int conflict_patch_read_token(const unsigned char *src, size_t len,
     unsigned char *dst, conflict_token_t *token);
-static int conflict_patch_read_is(const conflict_path_t *path,
-    const conflict_pointer_t *pointer);
 
 
 conflict_json_rc_e
@@ -94,7 +92,8 @@ conflict_patch_read(conflict_patch_t *patch, const conflict_document_t *text,
 
         if (conflict_patch_read_paths(patch, op, &bytes, &tokens) == 0) {
             op->base = (base && op->op == CONFLICT_PATCH_TEST
-                        && conflict_patch_read_is(&op->path, base));
+                        && op->path.n == base->levels
+                        && conflict_patch_read_meets(&op->path, base));
 
         } else if (!lenient) {
             return CONFLICT_JSON_MALFORMED;
@@ -332,15 +331,6 @@ conflict_patch_read_token(const unsigned char *src, size_t len,
     token->len = (size_t) (dst - token->data);
 
     return 0;
-}
-
-
-static int
-conflict_patch_read_is(const conflict_path_t *path,
-    const conflict_pointer_t *pointer)
-{
-    return path->n == pointer->levels
-           && conflict_patch_read_meets(path, pointer);
 }
 
 

@@ -50,9 +50,6 @@ ngx_int_t
 ngx_http_conflict_redis_blob(ngx_http_conflict_op_t *op)
 {
     u_char                           kind[2];
-    u_char                           buf[ngx_http_conflict_redis_codec_room(
-                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
-    ngx_str_t                        arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
     ngx_uint_t                       flags;
     ngx_http_conflict_blob_t        *blob;
     ngx_http_conflict_redis_args_t   args;
@@ -61,15 +58,12 @@ ngx_http_conflict_redis_blob(ngx_http_conflict_op_t *op)
 
     ngx_http_conflict_blob_forget(blob);
 
-    ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
-                                       ngx_http_conflict_redis_codec_token());
+    ngx_http_conflict_redis_codec_verb(op->store, &args,
+                             ngx_http_conflict_redis_blob_verbs[blob->in.verb]);
 
     kind[0] = ngx_http_conflict_blob_letters[blob->in.kind];
     kind[1] = '\0';
 
-    ngx_http_conflict_redis_codec_text(&args,
-                             NGX_HTTP_CONFLICT_REDIS_BLOB_VERB,
-                             ngx_http_conflict_redis_blob_verbs[blob->in.verb]);
     ngx_http_conflict_redis_codec_text(&args,
                              NGX_HTTP_CONFLICT_REDIS_BLOB_KIND, (char *) kind);
     ngx_http_conflict_redis_blob_args(blob, &args);

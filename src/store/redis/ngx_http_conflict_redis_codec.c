@@ -24,6 +24,16 @@ static void ngx_http_conflict_redis_codec_end(
 
 
 void
+ngx_http_conflict_redis_codec_verb(ngx_http_conflict_store_t *store,
+    ngx_http_conflict_redis_args_t *args, const char *verb)
+{
+    ngx_http_conflict_redis_codec_head(store, args, args->own, args->text,
+                                       ngx_http_conflict_redis_codec_token());
+    ngx_http_conflict_redis_codec_text(args, args->n, verb);
+}
+
+
+void
 ngx_http_conflict_redis_codec_head(ngx_http_conflict_store_t *store,
     ngx_http_conflict_redis_args_t *args, ngx_str_t *arg, u_char *buf,
     uint64_t token)
@@ -69,7 +79,7 @@ static void
 ngx_http_conflict_redis_codec_start(ngx_http_conflict_redis_args_t *args,
     ngx_str_t *arg, u_char *buf, uint64_t token)
 {
-    ngx_memzero(args, sizeof(ngx_http_conflict_redis_args_t));
+    ngx_memzero(args, offsetof(ngx_http_conflict_redis_args_t, own));
 
     args->arg = arg;
     args->last = buf;

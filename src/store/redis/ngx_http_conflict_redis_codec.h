@@ -339,12 +339,22 @@ typedef struct {
     ngx_str_t                *more;      /* complete keys, of its slot */
     ngx_uint_t                nmore;
     unsigned                  fast:1;    /* of a fast path */
+    ngx_str_t                 own[NGX_HTTP_CONFLICT_REDIS_ARGS];
+    u_char                    text[ngx_http_conflict_redis_codec_room(
+                                   NGX_HTTP_CONFLICT_REDIS_ARGS)];
 } ngx_http_conflict_redis_args_t;
 
 
 /*
- * Begins with the arguments that all scripts have.  "arg" and "buf" belong to
- * the caller and have room for all arguments.
+ * Begins with the arguments that all scripts have, with a new token, and the
+ * verb.  There is room for NGX_HTTP_CONFLICT_REDIS_ARGS.
+ */
+void ngx_http_conflict_redis_codec_verb(ngx_http_conflict_store_t *store,
+    ngx_http_conflict_redis_args_t *args, const char *verb);
+
+/*
+ * The same without a verb and with a token.  "arg" and "buf" belong to the
+ * caller and have room for all arguments.
  */
 void ngx_http_conflict_redis_codec_head(ngx_http_conflict_store_t *store,
     ngx_http_conflict_redis_args_t *args, ngx_str_t *arg, u_char *buf,

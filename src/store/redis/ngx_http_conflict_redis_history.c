@@ -23,20 +23,14 @@ ngx_int_t
 ngx_http_conflict_redis_history_keep(ngx_http_conflict_op_t *op,
     ngx_http_conflict_record_t *record)
 {
-    u_char                           buf[ngx_http_conflict_redis_codec_room(
-                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
     u_char                           text[NGX_HTTP_CONFLICT_NOTE];
     ngx_str_t                        note;
-    ngx_str_t                        arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
     ngx_msec_t                       life;
     ngx_uint_t                       flags;
     const char                      *why;
     ngx_http_conflict_redis_args_t   args;
 
-    ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
-                                       ngx_http_conflict_redis_codec_token());
-    ngx_http_conflict_redis_codec_text(&args,
-                      NGX_HTTP_CONFLICT_REDIS_HISTORY_VERB, "keep");
+    ngx_http_conflict_redis_codec_verb(op->store, &args, "keep");
 
     if (record->link) {
         ngx_http_conflict_redis_codec_link(&args,
@@ -167,17 +161,11 @@ static ngx_int_t
 ngx_http_conflict_redis_history_ask(ngx_http_conflict_op_t *op,
     const char *verb, ngx_http_conflict_redis_decode_pt decode)
 {
-    u_char                          buf[ngx_http_conflict_redis_codec_room(
-                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
-    ngx_str_t                       arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
     ngx_http_conflict_redis_args_t  args;
 
     ngx_http_conflict_op_forget(op);
 
-    ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
-                                       ngx_http_conflict_redis_codec_token());
-    ngx_http_conflict_redis_codec_text(&args,
-                     NGX_HTTP_CONFLICT_REDIS_HISTORY_VERB, verb);
+    ngx_http_conflict_redis_codec_verb(op->store, &args, verb);
     ngx_http_conflict_redis_codec_version(&args,
                      NGX_HTTP_CONFLICT_REDIS_HISTORY_VERSION, op->in.pre.base);
     ngx_http_conflict_redis_codec_hash(&args,

@@ -79,9 +79,6 @@ static void ngx_http_conflict_redis_items_end(ngx_http_conflict_op_t *op);
 ngx_int_t
 ngx_http_conflict_redis_items_mark(ngx_http_conflict_op_t *op)
 {
-    u_char                            buf[ngx_http_conflict_redis_codec_room(
-                                          NGX_HTTP_CONFLICT_REDIS_ARGS)];
-    ngx_str_t                         arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
     ngx_str_t                         names[
                                         NGX_HTTP_CONFLICT_REDIS_ITEMS_SERVERS];
     ngx_uint_t                        i, n;
@@ -123,10 +120,7 @@ ngx_http_conflict_redis_items_mark(ngx_http_conflict_op_t *op)
 
     for (i = 0; i < n; i++) {
 
-        ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
-                                       ngx_http_conflict_redis_codec_token());
-        ngx_http_conflict_redis_codec_text(&args,
-                               NGX_HTTP_CONFLICT_REDIS_ITEMS_VERB, "mark");
+        ngx_http_conflict_redis_codec_verb(op->store, &args, "mark");
         args.key = &names[i];
 
         if (ngx_http_conflict_redis_query_send(op,
@@ -218,12 +212,8 @@ static void
 ngx_http_conflict_redis_items_send(ngx_http_conflict_op_t *op,
     ngx_uint_t first, ngx_uint_t n)
 {
-    u_char                                buf[
-                                          ngx_http_conflict_redis_codec_room(
-                                          NGX_HTTP_CONFLICT_REDIS_ARGS)];
     u_char                               *p;
     size_t                                size;
-    ngx_str_t                             arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
     ngx_str_t                             more[
                                            NGX_HTTP_CONFLICT_REDIS_ITEMS_CALL];
     ngx_uint_t                            i;
@@ -261,10 +251,7 @@ ngx_http_conflict_redis_items_send(ngx_http_conflict_op_t *op,
         more[i - 1].len = p - more[i - 1].data;
     }
 
-    ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
-                                       ngx_http_conflict_redis_codec_token());
-    ngx_http_conflict_redis_codec_text(&args,
-                               NGX_HTTP_CONFLICT_REDIS_ITEMS_VERB, "versions");
+    ngx_http_conflict_redis_codec_verb(op->store, &args, "versions");
     args.key = &item->key;
     args.more = more;
     args.nmore = n - 1;

@@ -34,20 +34,14 @@ static const char  *ngx_http_conflict_redis_lock_verbs[] = {
 ngx_int_t
 ngx_http_conflict_redis_lock_request(ngx_http_conflict_op_t *op)
 {
-    u_char                           buf[ngx_http_conflict_redis_codec_room(
-                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
     u_char                           given[2 * NGX_HTTP_CONFLICT_LOCK_TOKEN];
     u_char                           hex[2 * NGX_HTTP_CONFLICT_LOCK_TOKEN];
-    ngx_str_t                        arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
     const char                      *verb;
     ngx_http_conflict_redis_args_t   args;
 
     verb = ngx_http_conflict_redis_lock_verbs[op->lock.verb];
 
-    ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
-                                       ngx_http_conflict_redis_codec_token());
-    ngx_http_conflict_redis_codec_text(&args,
-                       NGX_HTTP_CONFLICT_REDIS_LOCK_VERB, verb);
+    ngx_http_conflict_redis_codec_verb(op->store, &args, verb);
     ngx_http_conflict_redis_codec_lock_token(&args,
                        NGX_HTTP_CONFLICT_REDIS_LOCK_TOKEN,
                        op->lock.given ? op->lock.token : NULL, given);
@@ -90,21 +84,15 @@ ngx_http_conflict_redis_lock_after(ngx_http_conflict_op_t *op)
 static void
 ngx_http_conflict_redis_lock_give_back(ngx_http_conflict_op_t *op)
 {
-    u_char                           buf[ngx_http_conflict_redis_codec_room(
-                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
     u_char                           token[2 * NGX_HTTP_CONFLICT_LOCK_TOKEN];
     u_char                           fresh[2 * NGX_HTTP_CONFLICT_LOCK_TOKEN];
-    ngx_str_t                        arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
     ngx_str_t                        none;
     const char                      *why;
     ngx_http_conflict_redis_args_t   args;
 
     ngx_str_null(&none);
 
-    ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
-                                       ngx_http_conflict_redis_codec_token());
-    ngx_http_conflict_redis_codec_text(&args,
-                     NGX_HTTP_CONFLICT_REDIS_LOCK_VERB, "release");
+    ngx_http_conflict_redis_codec_verb(op->store, &args, "release");
     ngx_http_conflict_redis_codec_lock_token(&args,
                      NGX_HTTP_CONFLICT_REDIS_LOCK_TOKEN, op->lock.fresh, token);
     ngx_http_conflict_redis_lock_args(op, &args, &none, &none, fresh);
@@ -209,19 +197,13 @@ static ngx_int_t
 ngx_http_conflict_redis_lock_quota(ngx_http_conflict_op_t *op, const char *verb,
     ngx_http_conflict_redis_pt handler, void *data)
 {
-    u_char                           buf[ngx_http_conflict_redis_codec_room(
-                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
-    ngx_str_t                        arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
     const char                      *why;
     ngx_http_conflict_redis_conf_t  *conf;
     ngx_http_conflict_redis_args_t   args;
 
     conf = ngx_http_conflict_redis_client_conf(op->store->data);
 
-    ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
-                                       ngx_http_conflict_redis_codec_token());
-    ngx_http_conflict_redis_codec_text(&args,
-                      NGX_HTTP_CONFLICT_REDIS_LOCK_VERB, verb);
+    ngx_http_conflict_redis_codec_verb(op->store, &args, verb);
     ngx_http_conflict_redis_codec_bytes(&args,
                       NGX_HTTP_CONFLICT_REDIS_LOCK_COUNT_KEY, &op->key);
     ngx_http_conflict_redis_codec_number(&args,

@@ -257,14 +257,11 @@ ngx_http_conflict_redis_settle_send(ngx_http_conflict_op_t *op,
     const ngx_http_conflict_redis_settle_t *settle, ngx_msec_t until,
     const char **why)
 {
-    u_char                           buf[ngx_http_conflict_redis_codec_room(
-                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
     void                            *data;
-    ngx_str_t                        arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
     ngx_uint_t                       counted;
     ngx_http_conflict_redis_args_t   args;
 
-    ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
+    ngx_http_conflict_redis_codec_head(op->store, &args, args.own, args.text,
                                        settle->token);
     ngx_http_conflict_redis_codec_text(&args,
                  NGX_HTTP_CONFLICT_REDIS_SETTLE_VERB, verb->name);

@@ -22,9 +22,8 @@ static void ngx_http_conflict_redis_snapshot_lines(void *data,
     ngx_str_t *answer, const char *why);
 static void ngx_http_conflict_redis_snapshot_recent(void *data,
     ngx_str_t *answer, const char *why);
-static ngx_uint_t ngx_http_conflict_redis_snapshot_object(ngx_str_t *line);
 static void ngx_http_conflict_redis_snapshot_fall_back(
-    ngx_http_conflict_snapshot_t *snapshot, const char *why);
+    ngx_http_conflict_snapshot_t *snapshot);
 static void ngx_http_conflict_redis_snapshot_text(
     ngx_http_conflict_redis_text_t *words, ngx_str_t *answer);
 
@@ -55,7 +54,7 @@ ngx_http_conflict_redis_snapshot_take(ngx_http_conflict_snapshot_t *snapshot)
     ngx_http_conflict_redis_snapshot_ask_lines(snapshot);
 
     if (snapshot->busy == 0) {
-        ngx_http_conflict_redis_snapshot_fall_back(snapshot, snapshot->why);
+        ngx_http_conflict_redis_snapshot_fall_back(snapshot);
     }
 }
 
@@ -92,13 +91,10 @@ ngx_http_conflict_redis_snapshot_ask(ngx_http_conflict_snapshot_t *snapshot,
     const char *verb, const char *what, const char *name,
     ngx_http_conflict_redis_pt handler)
 {
-    u_char                           buf[ngx_http_conflict_redis_codec_room(
-                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
-    ngx_str_t                        arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
     const char                      *why;
     ngx_http_conflict_redis_args_t   args;
 
-    ngx_http_conflict_redis_stats_head(snapshot->store, &args, arg, buf, verb);
+    ngx_http_conflict_redis_codec_verb(snapshot->store, &args, verb);
     ngx_http_conflict_redis_codec_text(&args,
                               NGX_HTTP_CONFLICT_REDIS_STATS_WHAT, what);
 
@@ -137,7 +133,7 @@ ngx_http_conflict_redis_snapshot_lines(void *data, ngx_str_t *answer,
     }
 
     if (snapshot->busy == 1 && !snapshot->released) {
-        ngx_http_conflict_redis_snapshot_fall_back(snapshot, snapshot->why);
+        ngx_http_conflict_redis_snapshot_fall_back(snapshot);
     }
 
     ngx_http_conflict_snapshot_answered(snapshot);
@@ -162,8 +158,11 @@ ngx_http_conflict_redis_snapshot_recent(void *data, ngx_str_t *answer,
         while (ngx_http_conflict_redis_snapshot_decode_word(&lines, '\n',
                                                             &line))
         {
+            /* lines are shown as they are, so an invalid one would break all */
 
-            if (!ngx_http_conflict_redis_snapshot_object(&line)) {
+            if (line.len == 0 || line.data[0] != '{'
+                || !conflict_scan_valid(line.data, line.len))
+            {
                 continue;
             }
 
@@ -183,29 +182,10 @@ ngx_http_conflict_redis_snapshot_recent(void *data, ngx_str_t *answer,
     }
 
     if (snapshot->busy == 1 && !snapshot->released) {
-        ngx_http_conflict_redis_snapshot_fall_back(snapshot, snapshot->why);
+        ngx_http_conflict_redis_snapshot_fall_back(snapshot);
     }
 
     ngx_http_conflict_snapshot_answered(snapshot);
-}
-
-
-/* lines are shown as they are, so an invalid one would break all */
-
-static ngx_uint_t
-ngx_http_conflict_redis_snapshot_object(ngx_str_t *line)
-{
-    conflict_scan_t  json;
-
-    if (line->len == 0 || line->data[0] != '{') {
-        return 0;
-    }
-
-    conflict_scan_init(&json, NULL);
-
-    return conflict_scan_feed(&json, line->data, line->len)
-           == CONFLICT_JSON_OK
-           && conflict_scan_end(&json) == CONFLICT_JSON_OK;
 }
 
 
@@ -213,9 +193,9 @@ ngx_http_conflict_redis_snapshot_object(ngx_str_t *line)
 
 static void
 ngx_http_conflict_redis_snapshot_fall_back(
-    ngx_http_conflict_snapshot_t *snapshot, const char *why)
+    ngx_http_conflict_snapshot_t *snapshot)
 {
-    if (why == NULL || snapshot->want.brief) {
+    if (snapshot->why == NULL || snapshot->want.brief) {
         return;
     }
 

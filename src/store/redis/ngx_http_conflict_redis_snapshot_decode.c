@@ -145,7 +145,8 @@ ngx_http_conflict_redis_snapshot_decode_line(
         snapshot->size
             = ngx_http_conflict_redis_snapshot_decode_number(&word[5]);
         snapshot->settling
-            = ngx_http_conflict_redis_snapshot_decode_number(&word[6]);
+            = (ngx_http_conflict_redis_snapshot_decode_number(&word[6]) + 999)
+              / 1000;
     }
 }
 

@@ -212,7 +212,10 @@ ngx_http_conflict_redis_stats_add(ngx_http_conflict_redis_delta_t *delta,
     const char                      *why;
     ngx_http_conflict_redis_args_t   args;
 
-    ngx_http_conflict_redis_stats_head(delta->store, &args, arg, buf, "add");
+    ngx_http_conflict_redis_codec_head(delta->store, &args, arg, buf,
+                                       ngx_http_conflict_redis_codec_token());
+    ngx_http_conflict_redis_codec_text(&args,
+                                  NGX_HTTP_CONFLICT_REDIS_STATS_VERB, "add");
     ngx_http_conflict_redis_codec_bytes(&args,
                                   NGX_HTTP_CONFLICT_REDIS_STATS_ROUTE, route);
     ngx_http_conflict_redis_codec_bytes(&args,
@@ -274,9 +277,7 @@ void
 ngx_http_conflict_redis_stats_resource(ngx_http_conflict_store_t *store,
     ngx_str_t *key)
 {
-    u_char                          buf[ngx_http_conflict_redis_codec_room(
-                                        NGX_HTTP_CONFLICT_REDIS_ARGS)];
-    ngx_str_t                       arg[NGX_HTTP_CONFLICT_REDIS_ARGS], text;
+    ngx_str_t                       text;
     ngx_http_conflict_stats_name_t  name;
     ngx_http_conflict_redis_args_t  args;
 
@@ -285,7 +286,7 @@ ngx_http_conflict_redis_stats_resource(ngx_http_conflict_store_t *store,
     text.data = name.data;
     text.len = name.len;
 
-    ngx_http_conflict_redis_stats_head(store, &args, arg, buf, "often");
+    ngx_http_conflict_redis_codec_verb(store, &args, "often");
     ngx_http_conflict_redis_codec_bytes(&args,
                                  NGX_HTTP_CONFLICT_REDIS_STATS_RESOURCE, &text);
     ngx_http_conflict_redis_stats_post(store, &args);
@@ -295,9 +296,6 @@ ngx_http_conflict_redis_stats_resource(ngx_http_conflict_store_t *store,
 void
 ngx_http_conflict_redis_stats_lock(ngx_http_conflict_op_t *op)
 {
-    u_char                          buf[ngx_http_conflict_redis_codec_room(
-                                        NGX_HTTP_CONFLICT_REDIS_ARGS)];
-    ngx_str_t                       arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
     ngx_str_t                       text[3];
     ngx_uint_t                      i, locked;
     ngx_http_conflict_lock_t       *lock;
@@ -347,7 +345,7 @@ ngx_http_conflict_redis_stats_lock(ngx_http_conflict_op_t *op)
         text[i].len = name[i].len;
     }
 
-    ngx_http_conflict_redis_stats_head(op->store, &args, arg, buf,
+    ngx_http_conflict_redis_codec_verb(op->store, &args,
                                        locked ? "lock" : "unlock");
     ngx_http_conflict_redis_codec_bytes(&args,
                         NGX_HTTP_CONFLICT_REDIS_STATS_RESOURCE, &text[0]);
@@ -360,18 +358,6 @@ ngx_http_conflict_redis_stats_lock(ngx_http_conflict_op_t *op)
     ngx_http_conflict_redis_codec_bytes(&args,
                         NGX_HTTP_CONFLICT_REDIS_STATS_CLIENT, &text[2]);
     ngx_http_conflict_redis_stats_post(op->store, &args);
-}
-
-
-void
-ngx_http_conflict_redis_stats_head(ngx_http_conflict_store_t *store,
-    ngx_http_conflict_redis_args_t *args, ngx_str_t *arg, u_char *buf,
-    const char *verb)
-{
-    ngx_http_conflict_redis_codec_head(store, args, arg, buf,
-                                       ngx_http_conflict_redis_codec_token());
-    ngx_http_conflict_redis_codec_text(args, NGX_HTTP_CONFLICT_REDIS_STATS_VERB,
-                                       verb);
 }
 
 

@@ -20,14 +20,6 @@
 
 
 /*
- * Begins with the arguments that all scripts have; "arg" and "buf" have room
- * for NGX_HTTP_CONFLICT_REDIS_STATS_ARGS.
- */
-void ngx_http_conflict_redis_stats_head(ngx_http_conflict_store_t *store,
-    ngx_http_conflict_redis_args_t *args, ngx_str_t *arg, u_char *buf,
-    const char *verb);
-
-/*
  * Sends stats.lua with these arguments for the key PREFIX"name".  NGX_OK: the
  * handler will run; NGX_ERROR: it will not, *why states the reason.
  */

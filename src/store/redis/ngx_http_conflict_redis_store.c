@@ -32,8 +32,6 @@ static void ngx_http_conflict_redis_store_tags(
     ngx_http_conflict_redis_args_t *args, conflict_precondition_t *pre);
 static ngx_int_t ngx_http_conflict_redis_store_begun(
     ngx_http_conflict_op_t *op);
-static ngx_uint_t ngx_http_conflict_redis_store_late(
-    ngx_http_conflict_op_t *op);
 static ngx_int_t ngx_http_conflict_redis_store_peek_full(
     ngx_http_conflict_op_t *op);
 static ngx_int_t ngx_http_conflict_redis_store_peeked(
@@ -242,9 +240,13 @@ ngx_http_conflict_redis_store_begun(ngx_http_conflict_op_t *op)
         }
     }
 
+    /* a renewal needs half of the lease to arrive in time */
+
     if (op->rc != NGX_OK
         || (op->out.leased
-            && (!op->request || ngx_http_conflict_redis_store_late(op))))
+            && (!op->request
+                || ngx_http_conflict_clock_msec() - op->out.asked
+                   > (int64_t) op->in.lease / 2)))
     {
         /*
          * The lease may have been taken, but nothing will be sent to the
@@ -267,16 +269,6 @@ ngx_http_conflict_redis_store_begun(ngx_http_conflict_op_t *op)
 }
 
 
-/* a renewal needs half of the lease to arrive in time */
-
-static ngx_uint_t
-ngx_http_conflict_redis_store_late(ngx_http_conflict_op_t *op)
-{
-    return ngx_http_conflict_clock_msec() - op->out.asked
-           > (int64_t) op->in.lease / 2;
-}
-
-
 static ngx_int_t
 ngx_http_conflict_redis_store_peek(ngx_http_conflict_op_t *op)
 {
@@ -293,15 +285,9 @@ ngx_http_conflict_redis_store_peek(ngx_http_conflict_op_t *op)
 static ngx_int_t
 ngx_http_conflict_redis_store_peek_full(ngx_http_conflict_op_t *op)
 {
-    u_char                          buf[ngx_http_conflict_redis_codec_room(
-                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
-    ngx_str_t                       arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
     ngx_http_conflict_redis_args_t  args;
 
-    ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
-                                       ngx_http_conflict_redis_codec_token());
-    ngx_http_conflict_redis_codec_text(&args,
-                        NGX_HTTP_CONFLICT_REDIS_READ_VERB, "peek");
+    ngx_http_conflict_redis_codec_verb(op->store, &args, "peek");
     ngx_http_conflict_redis_codec_number(&args,
                         NGX_HTTP_CONFLICT_REDIS_READ_OWN, !op->in.minted);
     ngx_http_conflict_redis_codec_hash(&args,
@@ -335,15 +321,12 @@ ngx_http_conflict_redis_store_peeked(ngx_http_conflict_op_t *op)
 static ngx_int_t
 ngx_http_conflict_redis_store_observe(ngx_http_conflict_op_t *op)
 {
-    u_char                          buf[ngx_http_conflict_redis_codec_room(
-                                         NGX_HTTP_CONFLICT_REDIS_ARGS)];
-    ngx_str_t                       arg[NGX_HTTP_CONFLICT_REDIS_ARGS];
     ngx_http_conflict_redis_args_t  args;
 
     op->out.applied = 0;
     op->out.external = 0;
 
-    ngx_http_conflict_redis_codec_head(op->store, &args, arg, buf,
+    ngx_http_conflict_redis_codec_head(op->store, &args, args.own, args.text,
                                        op->out.leased
                                        ? op->redis.token
                                        : ngx_http_conflict_redis_codec_token());

@@ -283,9 +283,12 @@ ngx_uint_t ngx_http_conflict_shm_lock_denies(ngx_http_conflict_op_t *op,
 void ngx_http_conflict_shm_lock_owner(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_uint_t user, uint64_t owner[2]);
 
-/* 1 if there is no room for so many slots of locks and notes. */
-ngx_uint_t ngx_http_conflict_shm_lock_full(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh, ngx_uint_t slots);
+/*
+ * Allocates "n" slots for a lock or a note, for which entries are evicted; all
+ * or none.
+ */
+ngx_int_t ngx_http_conflict_shm_lock_slots(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, void **slot, ngx_uint_t n);
 
 
 /* The caller waits for the lock: leaves a note, or renews it, best effort. */

@@ -28,6 +28,8 @@ static void ngx_http_conflict_shm_lock_take(ngx_http_conflict_op_t *op,
 static ngx_uint_t ngx_http_conflict_shm_lock_quota_reached(
     ngx_http_conflict_op_t *op, ngx_http_conflict_shctx_t *sh,
     const uint64_t owner[2]);
+static ngx_uint_t ngx_http_conflict_shm_lock_full(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, ngx_uint_t slots);
 static ngx_http_conflict_shm_lock_t *ngx_http_conflict_shm_lock_alloc(
     ngx_http_conflict_op_t *op, ngx_http_conflict_shctx_t *sh);
 static void ngx_http_conflict_shm_lock_set_names(ngx_http_conflict_op_t *op,
@@ -425,7 +427,9 @@ ngx_http_conflict_shm_lock_quota_reached(ngx_http_conflict_op_t *op,
 
 /* they take up to a quarter of the zone */
 
-ngx_uint_t
+/* 1 if there is no room for so many slots of locks and notes */
+
+static ngx_uint_t
 ngx_http_conflict_shm_lock_full(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_uint_t slots)
 {
@@ -437,38 +441,52 @@ ngx_http_conflict_shm_lock_full(ngx_http_conflict_op_t *op,
 }
 
 
-/* a lock with its strings, or nothing */
-
-static ngx_http_conflict_shm_lock_t *
-ngx_http_conflict_shm_lock_alloc(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh)
+ngx_int_t
+ngx_http_conflict_shm_lock_slots(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh, void **slot, ngx_uint_t n)
 {
-    ngx_uint_t                     i;
-    ngx_slab_pool_t               *shpool;
-    ngx_http_conflict_shm_t       *shm;
-    ngx_http_conflict_shm_lock_t  *lock;
-
-    void  *slot[NGX_HTTP_CONFLICT_LOCK_SLOTS];
+    ngx_uint_t                i;
+    ngx_http_conflict_shm_t  *shm;
 
     shm = ngx_http_conflict_shm(op);
-    shpool = shm->shpool;
 
-    if (ngx_http_conflict_shm_lock_full(op, sh, NGX_HTTP_CONFLICT_LOCK_SLOTS)) {
-        return NULL;
+    if (ngx_http_conflict_shm_lock_full(op, sh, n)) {
+        return NGX_ERROR;
     }
 
-    for (i = 0; i < NGX_HTTP_CONFLICT_LOCK_SLOTS; i++) {
+    for (i = 0; i < n; i++) {
 
         slot[i] = ngx_http_conflict_shm_entry_slot(shm, sh);
 
         if (slot[i] == NULL) {
 
             while (i) {
-                ngx_slab_free_locked(shpool, slot[--i]);
+                ngx_slab_free_locked(shm->shpool, slot[--i]);
             }
 
-            return NULL;
+            return NGX_ERROR;
         }
+    }
+
+    return NGX_OK;
+}
+
+
+/* a lock with its strings, or nothing */
+
+static ngx_http_conflict_shm_lock_t *
+ngx_http_conflict_shm_lock_alloc(ngx_http_conflict_op_t *op,
+    ngx_http_conflict_shctx_t *sh)
+{
+    ngx_http_conflict_shm_lock_t  *lock;
+
+    void  *slot[NGX_HTTP_CONFLICT_LOCK_SLOTS];
+
+    if (ngx_http_conflict_shm_lock_slots(op, sh, slot,
+                                         NGX_HTTP_CONFLICT_LOCK_SLOTS)
+        != NGX_OK)
+    {
+        return NULL;
     }
 
     lock = slot[0];

@@ -45,7 +45,7 @@ ngx_http_conflict_shm_snapshot_take(ngx_http_conflict_snapshot_t *snapshot)
     }
 
     snapshot->settling = (sh->closed > ngx_current_msec)
-                       ? sh->closed - ngx_current_msec : 0;
+                       ? (sh->closed - ngx_current_msec + 999) / 1000 : 0;
 
     ngx_http_conflict_shm_snapshot_writes(snapshot, sh);
     ngx_http_conflict_shm_snapshot_locks(snapshot, sh);

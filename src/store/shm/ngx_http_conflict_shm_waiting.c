@@ -11,8 +11,6 @@
 #include "store/shm/ngx_http_conflict_shm.h"
 
 
-static ngx_http_conflict_shm_note_t *ngx_http_conflict_shm_waiting_alloc(
-    ngx_http_conflict_op_t *op, ngx_http_conflict_shctx_t *sh);
 static void ngx_http_conflict_shm_waiting_expire(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_lock_t *lock);
 static void ngx_http_conflict_shm_waiting_free(ngx_http_conflict_op_t *op,
@@ -27,6 +25,8 @@ ngx_http_conflict_shm_waiting_note(ngx_http_conflict_op_t *op,
     ngx_uint_t                      n;
     ngx_http_conflict_lock_t       *req;
     ngx_http_conflict_shm_note_t   *note, **link;
+
+    void  *slot[NGX_HTTP_CONFLICT_NOTE_SLOTS];
 
     req = &op->lock;
 
@@ -55,11 +55,16 @@ ngx_http_conflict_shm_waiting_note(ngx_http_conflict_op_t *op,
         return;
     }
 
-    note = ngx_http_conflict_shm_waiting_alloc(op, sh);
-    if (note == NULL) {
+    if (ngx_http_conflict_shm_lock_slots(op, sh, slot,
+                                         NGX_HTTP_CONFLICT_NOTE_SLOTS)
+        != NGX_OK)
+    {
         return;
     }
 
+    note = slot[0];
+    note->user = slot[1];
+    note->client = slot[2];
     note->next = NULL;
     note->owner[0] = owner[0];
     note->owner[1] = owner[1];
@@ -161,46 +166,6 @@ ngx_http_conflict_shm_waiting_forget(ngx_http_conflict_op_t *op,
 
         ngx_http_conflict_shm_waiting_free(op, sh, note);
     }
-}
-
-
-/* entries are evicted for it, as for a lock */
-
-static ngx_http_conflict_shm_note_t *
-ngx_http_conflict_shm_waiting_alloc(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shctx_t *sh)
-{
-    ngx_uint_t                     i;
-    ngx_http_conflict_shm_t       *shm;
-    ngx_http_conflict_shm_note_t  *note;
-
-    void  *slot[NGX_HTTP_CONFLICT_NOTE_SLOTS];
-
-    shm = ngx_http_conflict_shm(op);
-
-    if (ngx_http_conflict_shm_lock_full(op, sh, NGX_HTTP_CONFLICT_NOTE_SLOTS)) {
-        return NULL;
-    }
-
-    for (i = 0; i < NGX_HTTP_CONFLICT_NOTE_SLOTS; i++) {
-
-        slot[i] = ngx_http_conflict_shm_entry_slot(shm, sh);
-
-        if (slot[i] == NULL) {
-
-            while (i) {
-                ngx_slab_free_locked(shm->shpool, slot[--i]);
-            }
-
-            return NULL;
-        }
-    }
-
-    note = slot[0];
-    note->user = slot[1];
-    note->client = slot[2];
-
-    return note;
 }
 
 

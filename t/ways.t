@@ -220,6 +220,18 @@ for my $path ('/plain/1', '/plain/more/1', '/plain/keyed/1') {
         proxy_http_version 1.0;
         proxy_pass http://api;
     }
+    location /mirrored/ {
+        conflict version;
+        client_max_body_size 1000;
+        error_page 400 413 = @api;
+        mirror /mirror;
+        proxy_request_buffering off;
+        proxy_http_version 1.1;
+        proxy_pass http://api;
+    }
+    location = /mirror {
+        return 204;
+    }
     location @api {
         client_max_body_size 1000;
         proxy_pass http://api;
@@ -227,7 +239,8 @@ for my $path ('/plain/1', '/plain/more/1', '/plain/keyed/1') {
 --- allow: too large|invalid chunked body
 --- steps
 for my $one (['/plain/1', "zz\r\n", 400], ['/plain/1', "fff\r\n{", 413],
-             ['/off/1', "zz\r\n", 400], ['/off/1', "fff\r\n{", 413])
+             ['/off/1', "zz\r\n", 400], ['/off/1', "fff\r\n{", 413],
+             ['/mirrored/1', "zz\r\n", 400], ['/mirrored/1', "fff\r\n{", 413])
 {
     my ($path, $rest, $status) = @$one;
 

@@ -108,7 +108,7 @@ ngx_http_conflict_leave_unsent(ngx_http_request_t *r,
         return (ngx_int_t) ctx->flow.error_status;
     }
 
-    return (ctx->body.reading || ctx->pass.body_handler)
+    return (ctx->body.reading || ngx_http_conflict_request_body_unread(r))
            ? ngx_http_conflict_leave_unread(r)
            : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }

@@ -89,9 +89,7 @@ ngx_http_conflict_upstream_once_start(ngx_http_request_t *r,
      * unless the upstream speaks HTTP/1.1, and starts the upstream then.
      */
 
-    if (!r->request_body_no_buffering
-        && r->request_body && r->request_body->rest > 0)
-    {
+    if (ngx_http_conflict_request_body_unread(r)) {
         ctx->pass.body_handler = r->request_body->post_handler;
         r->request_body->post_handler = ngx_http_conflict_upstream_once_body;
     }

@@ -32,6 +32,8 @@ ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
 #if (NGX_HTTP_CACHE)
     ngx_array_t                *bypass;
     ngx_http_complex_value_t   *cv;
+
+    static ngx_str_t  post = ngx_string("POST");
 #endif
 
     ctx = cf->ctx;
@@ -73,6 +75,15 @@ ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
 
         if (ucf->cache != 1) {
             continue;
+        }
+
+        if (!nlcf->report
+            && ngx_http_conflict_directive_method_listed(&post,
+                                                         nlcf->methods->elts,
+                                                         nlcf->methods->nelts))
+        {
+            /* a write is sent, whatever "proxy_cache_methods" has */
+            ucf->cache_methods &= ~(ngx_uint_t) NGX_HTTP_POST;
         }
 
         /* a copy, as the array may be inherited */

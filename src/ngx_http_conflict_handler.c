@@ -242,11 +242,14 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
     if (ctx == NULL) {
         ctx = ngx_http_conflict_ctx(r);
 
-        if (ctx && (ctx->write || ctx->idempotency) && !ctx->pass.forwarded
+        if (ctx && (ctx->write || ctx->idempotency)
+            && (!ctx->pass.forwarded
+                || ngx_http_conflict_request_body_unread(r))
             && ctx->flow.state != NGX_HTTP_CONFLICT_STATE_INBOX_RESOLVE)
         {
-            /* an error page of a request that was not forwarded */
+            /* an error page of a request that was not sent */
             ctx->flow.error_page = 1;
+            ctx->pass.forwarded = 0;
         }
     }
 

@@ -209,3 +209,37 @@ for my $n (2, 3) {
 
 open my $file, '<', servroot() . '/html/3.json' or die;
 is(<$file>, qq({"n":1}\n), 'and nothing was written');
+
+
+=== a POST that is a write is sent, also if responses to POST are cached
+--- http_config
+    proxy_cache_path $TEST_NGINX_SERVER_ROOT/cache keys_zone=cache:1m;
+    proxy_cache cache;
+    proxy_cache_key $uri;
+    proxy_cache_methods POST;
+    proxy_cache_valid 200 204 1m;
+--- config
+    location / {
+        conflict version;
+        conflict_methods POST;
+        proxy_pass http://api;
+    }
+    location /read/ {
+        conflict version;
+        proxy_pass http://api/plain/;
+    }
+--- steps
+set_doc('/plain/1', { n => 0 });
+set_doc('/plain/2', { n => 0 });
+
+for my $n (1, 2) {
+    like(header(http('POST', '/plain/1', body => { n => $n }), 'Conflict'),
+         qr/^passed;version=/, "POST $n");
+    is(http('POST', '/read/2', body => { n => $n })->{status}, 204,
+       'one that is none');
+}
+
+is(scalar(grep { "$_->{method} $_->{target}" eq 'POST /plain/1' } seen()), 2,
+   'each is sent');
+is(scalar(grep { "$_->{method} $_->{target}" eq 'POST /plain/2' } seen()), 1,
+   'the other ones are not');

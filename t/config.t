@@ -9,6 +9,39 @@ run_tests();
 
 __DATA__
 
+=== a method that makes a write of each GET
+--- config
+    location /x/ {
+        conflict version;
+        proxy_method PUT;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+"proxy_method PUT" in location "/x/" would make a write of the GET
+
+
+=== a method that does not
+--- http_config
+    proxy_method GET;
+--- config
+    location /x/ {
+        conflict version;
+        proxy_method $request_method;
+        proxy_pass http://api;
+    }
+    location /get/ {
+        conflict version;
+        proxy_pass http://api;
+    }
+    location /put/ {
+        proxy_method PUT;
+        proxy_pass http://api;
+    }
+--- steps
+is(GET('/ping')->{status}, 200, 'nginx starts');
+
+
 === an unknown policy
 --- config
     location /x/ {

@@ -549,6 +549,28 @@ for my $name ('X-HTTP-Method-Override', 'X-HTTP-Method', 'X-Method-Override') {
                    headers => ["$name: PUT"]), 'Conflict'), 'unchecked', $name);
 }
 
+# by an argument; "?" and what follows is not a part of the resource
+
+until_true { $v = version(GET('/plain/a')) };
+
+for my $args ('_method=PUT', 'a=b&_method=delete&c', '_method=POST&_method=PUT')
+{
+    is(header(http('POST', "/plain/a?$args", body => { n => 1 }), 'Conflict'),
+       'unchecked', $args);
+}
+
+set_doc('/plain/a', { n => 9 });
+is(PUT('/plain/a', { n => 0, base_version => $v })->{status}, 409,
+   'it may have been done');
+
+for my $args ('_method=POST', '_method=post', 'the_method=PUT', '_method', '_metho')
+{
+    is(header(http('POST', "/plain/a?$args", body => { n => 1 }), 'Conflict'),
+       undef, $args);
+}
+
+is(header(GET('/plain/a?_method=DELETE'), 'Conflict'), 'unchecked', 'a read');
+
 for my $method ('OPTIONS', 'PROPFIND', 'REPORT', 'LOCK', 'UNLOCK', 'POST') {
     is(header(http($method, '/plain/a', body => { n => 1 }), 'Conflict'),
        undef, "$method is left alone");

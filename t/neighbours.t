@@ -326,7 +326,7 @@ is(PUT('/plain/1', { n => 2, base_version => $v })->{status}, 409,
    'the write counts');
 
 
-=== proxy_request_buffering off: a header base leaves the body alone
+=== proxy_request_buffering off: no base in the body is missed
 --- config
     location / {
         conflict version;
@@ -340,10 +340,25 @@ set_doc('/plain/1', { id => 1 });
 my $v = version(GET('/plain/1'));
 
 is(http('PUT', '/plain/1', body => '{"big":"' . 'x' x 300000 . '"}',
-        headers => [qq(If-Match: "$v")])->{status}, 204, 'streamed');
+        headers => [qq(If-Match: "$v")])->{status}, 204, 'a large body');
 is(PUT('/plain/1', { n => 1 }, qq(If-Match: "$v"))->{status}, 409, 'stale');
 is(PUT('/plain/1', { base_version => $v })->{status}, 409,
    'a base in the body is found all the same');
+
+my $w = version(GET('/plain/1'));
+
+is(PUT('/plain/1', { base_version => $v }, qq(If-Match: "$w"))->{status}, 409,
+   'of two bases both must hold');
+is(PUT('/plain/1', { n => 2, base_version => $w }, qq(If-Match: "$w"))
+   ->{status}, 204, 'as here');
+unlike((journal())[-1]{body}, qr/base_version/, 'the API does not see it');
+
+for my $type ('text/plain', 'image/png') {
+    $w = version(GET('/plain/1'));
+    is(http('PUT', '/plain/1', body => 'x' x 300000,
+            headers => [qq(If-Match: "$w"), "Content-Type: $type"])->{status},
+       204, "$type: streamed");
+}
 
 
 === a streamed body over a unix socket, where connect succeeds at once

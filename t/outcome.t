@@ -246,6 +246,57 @@ is(scalar(grep { $_->{target} eq '/plain/4' } seen()), 2,
    'after it was tried at both');
 
 
+=== nginx buffers a chunked body although it was told not to
+--- http_config
+upstream pair {
+    server 127.0.0.1:$TEST_NGINX_UPSTREAM_PORT max_fails=0;
+    server localhost:$TEST_NGINX_UPSTREAM_PORT max_fails=0;
+}
+--- config
+    location / {
+        conflict version;
+        conflict_quarantine 100ms;
+        proxy_request_buffering off;
+        proxy_http_version 1.0;
+        proxy_pass http://pair;
+    }
+--- steps
+sub chunked {
+    my ($path, @headers) = @_;
+
+    my $s = start('PUT', $path,
+                  headers => ['Transfer-Encoding: chunked',
+                              'Expect: 100-continue', 'If-None-Match: *',
+                              @headers]);
+    my $data = '';
+
+    until_true {
+        sysread $s->{socket}, $data, 1, length $data;
+        $data =~ /\r\n\r\n/;
+    };
+
+    syswrite $s->{socket}, "7\r\n{\"n\":1}\r\n0\r\n\r\n";
+
+    return $s;
+}
+
+is(finish(chunked('/plain/1', 'X-Up-Write: apply close'))->{status}, 502,
+   'the first peer has done the write, and closes');
+is(scalar(grep { $_->{method} eq 'PUT' } seen()), 1,
+   'the second one gets nothing');
+
+my $s = chunked('/plain/2', 'X-Up-Write: hold alive apply');
+
+until_true { grep { "$_->{method} $_->{target}" eq 'PUT /plain/2' } seen() };
+
+close $s->{socket};
+sleep 0.3;
+upstream('/_release');
+
+until_true { grep { $_->{path} eq '/plain/2' } journal() };
+ok(1, 'the client leaves, the write is done');
+
+
 === a peer that refuses the connection is passed over
 --- http_config
 upstream pair {

@@ -147,3 +147,21 @@ for my $range ('', 'Content-Range: items 0-0/2') {
     is(exists json($r)->{held} ? 1 : 0, $range ? 0 : 1,
        $range ? 'of a part' : 'of the whole');
 }
+
+
+=== the same bytes to two hosts of one server
+--- steps
+# with an absolute target, or in HTTP/3, the host is not that of Host
+
+set_doc('/plain/1', { n => 0 });
+
+my $v = version(GET('/plain/1'));
+
+my $to = sub {
+    return http('PUT', "http://$_[0]/plain/1", headers => [ann],
+                body => { n => 1, base_version => $v });
+};
+
+is($to->('a.test')->{status}, 204, 'to one of them');
+like(header($to->('a.test'), 'Conflict'), qr/^replayed/, 'again');
+is($to->('b.test')->{status}, 409, 'to the other one');

@@ -195,7 +195,10 @@ for my $field ('Cache-Status:cdn;hit;ttl=30', 'Cache-Status:a;fwd=miss,b;hit',
                'X-Cache:HIT', 'X-Cache:MISS,Hit', 'x-cache:TCP_HIT',
                'X-Cache-Status:STALE', 'X-Proxy-Cache:UPDATING',
                'CF-Cache-Status:HIT', 'X-Drupal-Cache:HIT',
-               'cdn-cache:HIT', 'X-Vercel-Cache:STALE')
+               'cdn-cache:HIT', 'X-Vercel-Cache:STALE',
+               'X-Cache:TCP_REMOTE_HIT', 'X-Cache:tcp_ims_hit,x',
+               'X-Cache:PARTIAL_HIT', 'X-Rack-Cache:fresh',
+               'X-Cached:HIT')
 {
     $r = GET('/plain/1', "X-Up-Read: old header=$field");
     is(header($r, 'ETag'), undef, "$field - no tag");
@@ -211,7 +214,9 @@ for my $field ('Cache-Status:cdn;fwd=uri-miss', 'Cache-Status:c;fwd=stale',
                'X-Cache:RefreshHit', 'CF-Cache-Status:DYNAMIC',
                'X-Varnish:32770', 'X-Drupal-Cache:MISS',
                'X-Cache-Lookup:HIT', 'Cache-Control:stale-if-error=60',
-               'X-Cache-Tags:hit')
+               'X-Cache-Tags:hit', 'X-Cache:TCP_REFRESH_HIT',
+               'X-Rack-Cache:miss,store', 'X-Cache:TCP_MISS', 'X-Cache:_hits',
+               'X-Cached:MISS')
 {
     $r = GET('/plain/1', "X-Up-Read: apply header=$field");
     like(header($r, 'ETag'), qr/^"\d+"$/, "$field - the API has answered");

@@ -212,29 +212,53 @@ for my $path ('/plain/1', '/plain/more/1', '/plain/keyed/1') {
         error_page 400 413 = @api;
         proxy_pass http://api;
     }
+    location /off/ {
+        conflict version;
+        client_max_body_size 1000;
+        error_page 400 413 = @api;
+        proxy_request_buffering off;
+        proxy_http_version 1.0;
+        proxy_pass http://api;
+    }
+    location /mirrored/ {
+        conflict version;
+        client_max_body_size 1000;
+        error_page 400 413 = @api;
+        mirror /mirror;
+        proxy_request_buffering off;
+        proxy_http_version 1.1;
+        proxy_pass http://api;
+    }
+    location = /mirror {
+        return 204;
+    }
     location @api {
         client_max_body_size 1000;
         proxy_pass http://api;
     }
 --- allow: too large|invalid chunked body
 --- steps
-for my $one (['no chunk', "zz\r\n", 400], ['too large', "fff\r\n{", 413]) {
-    my ($what, $rest, $status) = @$one;
+for my $one (['/plain/1', "zz\r\n", 400], ['/plain/1', "fff\r\n{", 413],
+             ['/off/1', "zz\r\n", 400], ['/off/1', "fff\r\n{", 413],
+             ['/mirrored/1', "zz\r\n", 400], ['/mirrored/1', "fff\r\n{", 413])
+{
+    my ($path, $rest, $status) = @$one;
 
     my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => port());
 
-    syswrite $s, "PUT /plain/1 HTTP/1.1\r\nHost: localhost\r\n"
+    syswrite $s, "PUT $path HTTP/1.1\r\nHost: localhost\r\n"
+                 . "If-None-Match: *\r\n"
                  . "Content-Type: application/json\r\nConnection: close\r\n"
                  . "Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n";
 
     my $data = '';
     until_true { sysread $s, $data, 1, length $data; $data =~ /\r\n\r\n/ };
-    like($data, qr/^HTTP\S+ 100/, "$what: the body is read");
+    like($data, qr/^HTTP\S+ 100/, "$path: the body is read");
 
     syswrite $s, $rest;
 
     is(finish({ socket => $s, method => 'PUT' })->{status}, $status,
-       'the status');
+       "the status $status");
 }
 
 is(sent('PUT'), 0, 'nothing is sent');

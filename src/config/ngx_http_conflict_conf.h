@@ -540,7 +540,8 @@ ngx_int_t ngx_http_conflict_open_files_bypass(ngx_http_request_t *r);
 
 /*
  * Adds $conflict_fetch to proxy_cache_bypass and its like, so that no cache
- * answers the own GET, and sets nlcf->unbuffered and nlcf->upstream.
+ * answers the own GET, nor a POST that is a write, and sets nlcf->unbuffered
+ * and nlcf->upstream.
  */
 ngx_int_t ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *nlcf);

@@ -11,6 +11,11 @@
 #include "config/ngx_http_conflict_conf.h"
 
 
+static ngx_int_t ngx_http_conflict_upstream_conf_method(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_module_t *module,
+    ngx_http_upstream_conf_t *ucf);
+
+
 static const char  *ngx_http_conflict_upstream_modules[] = {
     "ngx_http_proxy_module",
     "ngx_http_fastcgi_module",
@@ -32,6 +37,8 @@ ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
 #if (NGX_HTTP_CACHE)
     ngx_array_t                *bypass;
     ngx_http_complex_value_t   *cv;
+
+    static ngx_str_t  post = ngx_string("POST");
 #endif
 
     ctx = cf->ctx;
@@ -57,6 +64,12 @@ ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
 
         ucf = ctx->loc_conf[modules[i]->ctx_index];
 
+        if (ngx_http_conflict_upstream_conf_method(cf, nlcf, modules[i], ucf)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
         /* with variables in its address it counts as any other handler */
 
         nlcf->upstream |= (ucf->upstream != NULL);
@@ -73,6 +86,15 @@ ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
 
         if (ucf->cache != 1) {
             continue;
+        }
+
+        if (!nlcf->report
+            && ngx_http_conflict_directive_method_listed(&post,
+                                                         nlcf->methods->elts,
+                                                         nlcf->methods->nelts))
+        {
+            /* a write is sent, whatever "proxy_cache_methods" has */
+            ucf->cache_methods &= ~(ngx_uint_t) NGX_HTTP_POST;
         }
 
         /* a copy, as the array may be inherited */
@@ -103,6 +125,49 @@ ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
         ucf->cache_bypass = bypass;
 
 #endif
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * The own GET would be a write as well.  The structure is private to the proxy
+ * module, but its directive tells where the method is.
+ */
+
+static ngx_int_t
+ngx_http_conflict_upstream_conf_method(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_module_t *module,
+    ngx_http_upstream_conf_t *ucf)
+{
+    ngx_command_t             *cmd;
+    ngx_http_complex_value_t  *cv;
+
+    for (cmd = module->commands; cmd->name.len; cmd++) {
+
+        if (ngx_strcmp(cmd->name.data, "proxy_method") != 0
+            || cmd->set != ngx_http_set_complex_value_slot)
+        {
+            continue;
+        }
+
+        cv = *(ngx_http_complex_value_t **) ((char *) ucf + cmd->offset);
+
+        if (cv == NULL || cv->lengths
+            || ngx_http_conflict_directive_method_safe(&cv->value)
+            || ngx_strcmp(cv->value.data, "GET") == 0
+            || ngx_strcmp(cv->value.data, "HEAD") == 0)
+        {
+            return NGX_OK;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"proxy_method %V\" in location \"%V\" would make "
+                           "a write of the GET by which \"conflict\" finds "
+                           "versions out, use a variable that is \"GET\" if "
+                           "$request_method is", &cv->value, &nlcf->name);
+        return NGX_ERROR;
     }
 
     return NGX_OK;

@@ -635,6 +635,8 @@ struct ngx_http_conflict_ctx_s {
 
     struct {
         ngx_http_handler_pt            content_handler;
+        ngx_http_client_body_handler_pt
+                                       body_handler;  /* for the body */
         ngx_http_upstream_t           *upstream;      /* before the pass */
         ngx_uint_t                     first_attempt; /* index in
                                                          upstream_states */

@@ -23,6 +23,7 @@ static ngx_uint_t ngx_http_conflict_header_memcached(ngx_http_upstream_t *u);
 static ngx_uint_t ngx_http_conflict_header_tells_cache(ngx_list_t *headers);
 static ngx_uint_t ngx_http_conflict_header_of_cache(ngx_str_t *name);
 static ngx_uint_t ngx_http_conflict_header_hit(ngx_table_elt_t *h);
+static ngx_uint_t ngx_http_conflict_header_hit_word(ngx_str_t *word);
 
 
 /*
@@ -138,6 +139,7 @@ static const ngx_str_t  ngx_http_conflict_header_caches[] = {
 
 static const ngx_str_t  ngx_http_conflict_header_cache_ends[] = {
     ngx_string("-cache"),
+    ngx_string("-cached"),
     ngx_string("cache-status"),
     ngx_null_string
 };
@@ -148,10 +150,9 @@ static const ngx_str_t  ngx_http_conflict_header_hits[] = {
     ngx_string("110"),
     ngx_string("111"),
     ngx_string("collapsed"),
+    ngx_string("fresh"),
     ngx_string("hit"),
     ngx_string("stale"),
-    ngx_string("tcp_hit"),
-    ngx_string("tcp_mem_hit"),
     ngx_string("updating"),
     ngx_null_string
 };
@@ -320,9 +321,7 @@ ngx_http_conflict_header_hit(ngx_table_elt_t *h)
 
         word.len = p - word.data;
 
-        if (ngx_http_conflict_header_listed(&word,
-                                            ngx_http_conflict_header_hits))
-        {
+        if (ngx_http_conflict_header_hit_word(&word)) {
             return 1;
         }
 
@@ -330,6 +329,31 @@ ngx_http_conflict_header_hit(ngx_table_elt_t *h)
     }
 
     return 0;
+}
+
+
+/* TCP_REMOTE_HIT and the like, but a TCP_REFRESH_HIT has asked the API */
+
+static ngx_uint_t
+ngx_http_conflict_header_hit_word(ngx_str_t *word)
+{
+    size_t   len;
+    u_char  *last;
+
+    len = sizeof("_hit") - 1;
+    last = word->data + word->len;
+
+    if (word->len < len
+        || ngx_strncasecmp(last - len, (u_char *) "_hit", len) != 0)
+    {
+        return ngx_http_conflict_header_listed(word,
+                                               ngx_http_conflict_header_hits);
+    }
+
+    len = sizeof("refresh_hit") - 1;
+
+    return word->len < len
+           || ngx_strncasecmp(last - len, (u_char *) "refresh_hit", len) != 0;
 }
 
 

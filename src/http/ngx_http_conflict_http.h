@@ -334,6 +334,11 @@ void ngx_http_conflict_request_body_filter_init(void);
 /* 1 if no other filter sees the body before, and nginx reads it by itself. */
 ngx_uint_t ngx_http_conflict_request_body_filter_first(ngx_http_request_t *r);
 
+/* Whether nginx reads the body, and has not come to its end. */
+#define ngx_http_conflict_request_body_unread(r)                              \
+    ((r)->request_body && (r)->request_body->rest > 0                         \
+     && !(r)->request_body_no_buffering)
+
 
 /*
  * Starts an operation of the store, such as begin or peek, on ctx->op, unless

@@ -74,10 +74,11 @@ ngx_http_conflict_request_body_read(ngx_http_request_t *r,
     }
 
     if (nlcf->unbuffered && body->whole == NULL
-        && (!json || (ctx->op->in.pre.kinds && nlcf->policy != CONFLICT_MERGE
+        && (!json || (ctx->op->in.pre.kinds && body->undeclared
+                      && nlcf->policy != CONFLICT_MERGE
                       && !ngx_http_conflict_request_body_has_time(nlcf))))
     {
-        /* the content handler streams it */
+        /* the content handler streams it; one of JSON may have a base, too */
         return NGX_OK;
     }
 

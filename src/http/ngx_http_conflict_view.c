@@ -74,6 +74,10 @@ ngx_http_conflict_view_start(ngx_http_request_t *r,
                                  cscf->server_name.len);
     ngx_http_conflict_view_field(&digest, target->data, target->len);
 
+    /* as well as Host: HTTP/3 and an absolute target name it without that */
+    ngx_http_conflict_view_field(&digest, r->headers_in.server.data,
+                                 r->headers_in.server.len);
+
     h = r->headers_in.host;
 
     if (h) {

@@ -108,8 +108,9 @@ ngx_http_conflict_leave_unsent(ngx_http_request_t *r,
         return (ngx_int_t) ctx->flow.error_status;
     }
 
-    return ctx->body.reading ? ngx_http_conflict_leave_unread(r)
-                             : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    return (ctx->body.reading || ngx_http_conflict_request_body_unread(r))
+           ? ngx_http_conflict_leave_unread(r)
+           : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 
 

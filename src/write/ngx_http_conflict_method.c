@@ -11,6 +11,9 @@
 
 
 static ngx_uint_t ngx_http_conflict_method_reads(ngx_str_t *name);
+static ngx_uint_t ngx_http_conflict_method_replaces(ngx_http_request_t *r,
+    ngx_str_t *value);
+static ngx_uint_t ngx_http_conflict_method_argument(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_conflict_method_elsewhere(ngx_http_request_t *r,
     ngx_str_t *reference);
 
@@ -121,14 +124,12 @@ ngx_http_conflict_method(ngx_http_request_t *r,
 
 /*
  * Many APIs treat a POST with such a field as a request of the method in it,
- * some of them any request.  Of a POST, the method of a read is one as well:
- * its body may have any effect.
+ * some of them any request; others have an argument for it.
  */
 
 ngx_uint_t
 ngx_http_conflict_method_overridden(ngx_http_request_t *r)
 {
-    ngx_str_t        *value;
     ngx_uint_t        i;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
@@ -138,23 +139,65 @@ ngx_http_conflict_method_overridden(ngx_http_request_t *r)
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (!ngx_http_conflict_header_listed(&h[i].key,
-                                               ngx_http_conflict_method_fields))
-            {
-                continue;
-            }
-
-            value = &h[i].value;
-
-            if (ngx_http_conflict_same_name(value, &r->method_name)) {
-                continue;
-            }
-
-            if ((r->method & NGX_HTTP_POST)
-                || (value->len && !ngx_http_conflict_method_reads(value)))
+            if (ngx_http_conflict_header_listed(&h[i].key,
+                                               ngx_http_conflict_method_fields)
+                && ngx_http_conflict_method_replaces(r, &h[i].value))
             {
                 return 1;
             }
+        }
+    }
+
+    return r->args.len && ngx_http_conflict_method_argument(r);
+}
+
+
+/*
+ * Of a POST, the method of a read is another one as well: its body may have
+ * any effect.
+ */
+
+static ngx_uint_t
+ngx_http_conflict_method_replaces(ngx_http_request_t *r, ngx_str_t *value)
+{
+    if (ngx_http_conflict_same_name(value, &r->method_name)) {
+        return 0;
+    }
+
+    return (r->method & NGX_HTTP_POST)
+           || (value->len && !ngx_http_conflict_method_reads(value));
+}
+
+
+/* "_method", as in Laravel, Symfony, Spring and Express; any of several */
+
+static ngx_uint_t
+ngx_http_conflict_method_argument(ngx_http_request_t *r)
+{
+    u_char     *p, *last, *end;
+    ngx_str_t   value;
+
+    last = r->args.data + r->args.len;
+
+    for (p = r->args.data; p < last; p = end + 1) {
+
+        end = ngx_strlchr(p, last, '&');
+
+        if (end == NULL) {
+            end = last;
+        }
+
+        if (end - p < (ssize_t) (sizeof("_method=") - 1)
+            || ngx_strncmp(p, "_method=", sizeof("_method=") - 1) != 0)
+        {
+            continue;
+        }
+
+        value.data = p + sizeof("_method=") - 1;
+        value.len = end - value.data;
+
+        if (ngx_http_conflict_method_replaces(r, &value)) {
+            return 1;
         }
     }
 

@@ -21,6 +21,9 @@ typedef struct {
 } ngx_http_conflict_upstream_once_t;
 
 
+static void ngx_http_conflict_upstream_once_start(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+static void ngx_http_conflict_upstream_once_body(ngx_http_request_t *r);
 static void ngx_http_conflict_upstream_once_guard(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_upstream_once_send(void *data,
@@ -55,18 +58,71 @@ ngx_http_conflict_upstream_once_handler(ngx_http_request_t *r)
 
     rc = ctx->pass.content_handler(r);
 
-    /*
-     * The handler may have begun the first attempt, but not a second one:
-     * nginx never ends an attempt in the same event in which it has sent the
-     * whole request.
-     */
-
-    if (r->upstream && r->upstream->cleanup && !r->header_sent) {
-        ngx_http_conflict_upstream_once_guard(r, ctx);
-        ngx_http_conflict_upstream_once_flush(ctx);
-    }
+    ngx_http_conflict_upstream_once_start(r, ctx);
 
     return rc;
+}
+
+
+/*
+ * The handler may have begun the first attempt, but not a second one: nginx
+ * never ends an attempt in the same event in which it has sent the whole
+ * request.
+ */
+
+static void
+ngx_http_conflict_upstream_once_start(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    if (r->upstream == NULL || r->header_sent) {
+        return;
+    }
+
+    if (r->upstream->cleanup) {
+        ngx_http_conflict_upstream_once_guard(r, ctx);
+        ngx_http_conflict_upstream_once_flush(ctx);
+        return;
+    }
+
+    /*
+     * With request buffering off, nginx buffers a chunked body all the same,
+     * unless the upstream speaks HTTP/1.1, and starts the upstream then.
+     */
+
+    if (ngx_http_conflict_request_body_unread(r)) {
+        ctx->pass.body_handler = r->request_body->post_handler;
+        r->request_body->post_handler = ngx_http_conflict_upstream_once_body;
+    }
+}
+
+
+static void
+ngx_http_conflict_upstream_once_body(ngx_http_request_t *r)
+{
+    ngx_int_t                         rc;
+    ngx_http_conflict_ctx_t          *ctx;
+    ngx_http_client_body_handler_pt   handler;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
+
+    handler = ctx->pass.body_handler;
+    ctx->pass.body_handler = NULL;
+
+    rc = ngx_http_conflict_fence_pass(ctx);
+
+    if (rc != NGX_OK) {
+        ngx_http_finalize_request(r, rc);
+        return;
+    }
+
+    /* it may end the request */
+    r->main->count++;
+
+    handler(r);
+
+    ngx_http_conflict_upstream_once_start(r, ctx);
+
+    ngx_http_finalize_request(r, NGX_DONE);
 }
 
 

@@ -35,6 +35,8 @@ static int conflict_patch_read_token(const unsigned char *src, size_t len,
     unsigned char *dst, conflict_token_t *token);
 static int conflict_patch_read_is(const conflict_path_t *path,
     const conflict_pointer_t *pointer);
+static int conflict_patch_read_sets(const conflict_operation_t *operation,
+    const conflict_pointer_t *pointer);
 
 
 conflict_json_rc_e
@@ -95,6 +97,7 @@ conflict_patch_read(conflict_patch_t *patch, const conflict_document_t *text,
         if (conflict_patch_read_paths(patch, op, &bytes, &tokens) == 0) {
             op->base = (base && op->op == CONFLICT_PATCH_TEST
                         && conflict_patch_read_is(&op->path, base));
+            op->sets = (base && conflict_patch_read_sets(op, base));
 
         } else if (!lenient) {
             return CONFLICT_JSON_MALFORMED;
@@ -341,6 +344,34 @@ conflict_patch_read_is(const conflict_path_t *path,
 {
     return path->n == pointer->levels
            && conflict_patch_read_meets(path, pointer);
+}
+
+
+/* it gives the member a value, alone or with what it is in */
+
+static int
+conflict_patch_read_sets(const conflict_operation_t *operation,
+    const conflict_pointer_t *pointer)
+{
+    size_t            i;
+    conflict_value_t  v;
+
+    if ((operation->op != CONFLICT_PATCH_ADD
+         && operation->op != CONFLICT_PATCH_REPLACE)
+        || operation->path.n > pointer->levels
+        || !conflict_patch_read_meets(&operation->path, pointer))
+    {
+        return 0;
+    }
+
+    v = operation->value;
+
+    for (i = operation->path.n; i < pointer->levels && v.tree; i++) {
+        v = conflict_tree_named(v, &pointer->text[pointer->name[i]],
+                                pointer->len[i]);
+    }
+
+    return v.tree != NULL;
 }
 
 

@@ -194,7 +194,7 @@ ngx_http_conflict_redis_call_dispatch(
     ngx_http_conflict_redis_call_t *call)
 {
     if (conn->state == NGX_HTTP_CONFLICT_REDIS_READY && conn->nunchecked
-        && !call->retry)
+        && !call->retry && ngx_http_conflict_redis_queue_has(conn, &call->key))
     {
         ngx_http_conflict_redis_call_ahead(conn, call);
     }

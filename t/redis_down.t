@@ -974,7 +974,7 @@ many(16, sub { $n++ < 2100 ? { method => 'PUT', uri => '/plain/2',
                                body => $body }
                            : undef }, sub { });
 
-my $lines = log_count(qr/audit stream: the server is down, \d+ in this process so far/);
+my $lines = log_count(qr/audit stream: too many calls wait for the server, \d+ in this process so far/);
 cmp_ok($lines, '>=', 1, 'it is told that lines are lost');
 cmp_ok($lines, '<=', 3, 'not for each');
 
@@ -1027,7 +1027,7 @@ until_true { ($store) = @{ json(GET('/status'))->{stores} };
              defined $store->{unsettled} };
 
 is($store->{unsettled}, 100, 'of one hundred Redis does not hear');
-like(error_log(), qr/could not be recorded: the server is down; it was unchecked, so bases from before it still hold/,
+like(error_log(), qr/could not be recorded: too many calls wait for the server; it was unchecked, so bases from before it still hold/,
      'which is logged');
 unlike(error_log(), qr/its resource stays closed/, 'the other one is');
 

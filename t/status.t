@@ -1,7 +1,7 @@
 # The counters as JSON and as metrics, and which clients may see them.
 #
 # On both stores.
-# Needs: build/promtool, redis-server
+# Needs: build/promtool redis-server
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;

@@ -65,7 +65,10 @@ ngx_http_conflict_method_kind(ngx_http_request_t *r,
 
     kind = ngx_http_conflict_method(r, nlcf);
 
-    if (!ngx_http_conflict_denied(r)) {
+    if ((!r->error_page && r->err_status == 0)
+        || !ngx_http_conflict_denied(r))
+    {
+        /* without an error it has just passed */
         return kind;
     }
 

@@ -129,7 +129,7 @@ ngx_http_conflict_filter_header(ngx_http_request_t *r)
         rc = ngx_http_conflict_filter_write(r, ctx);
         break;
 
-    default: /* NGX_HTTP_CONFLICT_KIND_POST, UNCHECKED, KEYED */
+    default: /* NGX_HTTP_CONFLICT_KIND_POST, UNCHECKED, KEYLESS */
         rc = ngx_http_conflict_method_header(r, ctx);
     }
 

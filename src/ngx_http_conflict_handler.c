@@ -282,7 +282,7 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
         }
 
         if (ctx->target.key.len == 0) {
-            /* as in limit_req, an empty key is not accounted */
+            /* a read: as in limit_req, an empty key is not accounted */
             return ngx_http_conflict_conf_endpoint(nlcf) ? NGX_HTTP_NOT_FOUND
                                                          : NGX_DECLINED;
         }
@@ -327,21 +327,11 @@ ngx_http_conflict_handler_create_ctx(ngx_http_request_t *r,
         return NULL;
     }
 
-    if (ctx->idempotency == NULL || previous) {
-        return ctx;
+    if (ctx->idempotency && previous == NULL) {
+        ctx->flow.state = NGX_HTTP_CONFLICT_STATE_KEY_START;
     }
 
-    ctx->flow.state = NGX_HTTP_CONFLICT_STATE_KEY_START;
-
-    if (ctx->target.key.len == 0) {
-        /* not guarded, but sent once: such as a POST to a collection */
-        ctx->kind = NGX_HTTP_CONFLICT_KIND_KEYED;
-        ctx->write = 0;
-        ctx->target.resource = r->uri;
-        ctx->target.key = r->uri;
-    }
-
-    return ctx;
+    return (ngx_http_conflict_method_keyless(r, ctx) == NGX_OK) ? ctx : NULL;
 }
 
 

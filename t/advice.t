@@ -283,6 +283,29 @@ http('POST', '/gone/1', body => { n => 1 });
 gaps_of('/gone/', 2, '0 0 0');
 
 
+=== writes without a key
+--- config
+    location /plain/ {
+        conflict version;
+        conflict_key $arg_id;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { n => 1 });
+
+PUT('/plain/1?id=1', { n => 1 }, 'If-None-Match: *', 'X-Up-Read: status=404');
+PUT('/plain/1', { n => 1, base_version => 1 });
+http('POST', '/plain/1', body => { n => 4 },
+     headers => ['X-Up-Write: status=200']);
+PUT('/plain/1', { n => 1 }, 'X-Up-Write: status=403');
+
+my $r = gaps_of('/plain/', 2, '0 1 1');
+
+is($r->{advice}{level}, 'watch', 'the route is not a safe one');
+like($r->{advice}{text}, qr/1 of 2 writes passed unchecked/, 'how many');
+like($r->{advice}{notes}, qr/"conflict_key" was empty/, 'why');
+
+
 === writes that could not be checked
 --- http_config
     conflict_store gone redis://127.0.0.1:1;

@@ -8,8 +8,10 @@ use Conflict;
 use Conflict::Inbox;
 use Test::Nginx::Socket 'no_plan';
 
+$ENV{TEST_NGINX_GRPC_PORT} = free_port();
 Conflict::install('Test::Nginx::Socket');
 fcgi_start();
+Conflict::start_server('grpc.py', $ENV{TEST_NGINX_GRPC_PORT});
 
 # the standard parameters; the length of SCGI is nginx's own
 
@@ -42,6 +44,26 @@ add_block_preprocessor(sub {
 });
 
 our @names = map { ("/$_", "/$_/stream") } 'fastcgi', 'uwsgi', 'scgi';
+
+# an inbox, for rules with "hold"
+
+our $Inbox = '
+    location = /inbox {
+        conflict_inbox;
+        conflict_user $http_x_user;
+    }
+';
+
+# the response to a stale write of "ann", n 3; the latest is n 2, of "bob"
+
+sub stale {
+    my ($path) = @_;
+
+    my $v = version(PUT($path, { n => 1 }, ann()));
+    PUT($path, { n => 2, base_version => $v }, bob());
+
+    return PUT($path, { n => 3, base_version => $v }, ann());
+}
 
 # what the application was asked
 
@@ -125,19 +147,13 @@ for my $name (@main::names) {
 --- rules
     conflict server_wins hold;
     conflict_user $http_x_user;
---- config
-    location = /inbox {
-        conflict_inbox;
-        conflict_user $http_x_user;
-    }
+--- config eval
+$main::Inbox
 --- steps
 for my $name (@main::names) {
     my $path = "$name/1";
+    my $r = stale($path);
 
-    my $v = version(PUT($path, { n => 1 }, ann()));
-    PUT($path, { n => 2, base_version => $v }, bob());
-
-    my $r = PUT($path, { n => 3, base_version => $v }, ann());
     is("$r->{status} $r->{body}", '200 {"n":2}', "$name: the latest body");
 
     my ($id) = header($r, 'Conflict') =~ /^dropped;.*;held="(\w+)"$/;
@@ -149,19 +165,13 @@ for my $name (@main::names) {
 --- rules
     conflict lww hold;
     conflict_user $http_x_user;
---- config
-    location = /inbox {
-        conflict_inbox;
-        conflict_user $http_x_user;
-    }
+--- config eval
+$main::Inbox
 --- steps
 for my $name (@main::names) {
     my $path = "$name/1";
+    my $r = stale($path);
 
-    my $v = version(PUT($path, { n => 1 }, ann()));
-    PUT($path, { n => 2, base_version => $v }, bob());
-
-    my $r = PUT($path, { n => 3, base_version => $v }, ann());
     is($r->{status}, 204, "$name: written");
 
     my ($id) = header($r, 'Conflict') =~ /^overwrote;.*;held="(\w+)"$/;
@@ -174,19 +184,13 @@ for my $name (@main::names) {
 --- rules
     conflict version hold;
     conflict_user $http_x_user;
---- config
-    location = /inbox {
-        conflict_inbox;
-        conflict_user $http_x_user;
-    }
+--- config eval
+$main::Inbox
 --- steps
 for my $name (@main::names) {
     my $path = "$name/1";
+    my $r = stale($path);
 
-    my $v = version(PUT($path, { n => 1 }, ann()));
-    PUT($path, { n => 2, base_version => $v }, bob());
-
-    my $r = PUT($path, { n => 3, base_version => $v }, ann());
     is($r->{status}, 409, "$name: refused");
 
     my $id = json($r)->{held};
@@ -199,6 +203,34 @@ for my $name (@main::names) {
     is(take($id, 'mine', $match, ann())->{status}, 204, 'it is taken');
     is(json(GET($path))->{n}, 3, 'and written');
     until_true { show($id, ann())->{status} == 404 };
+}
+
+
+=== a gRPC service, which answers no GET
+--- config
+    grpc_read_timeout 500ms;
+
+    location /grpc/ {
+        conflict version;
+        conflict_store_error pass;
+        grpc_pass grpc://127.0.0.1:$TEST_NGINX_GRPC_PORT;
+    }
+    location /strict/ {
+        conflict version;
+        grpc_pass grpc://127.0.0.1:$TEST_NGINX_GRPC_PORT;
+    }
+--- allow: upstream timed out
+--- steps
+my $call = "\0\0\0\0\2hi";
+
+for my $path ('/grpc/1', '/strict/1') {
+    my $begun = time();
+    my $r = http('PUT', $path, body => $call,
+                 headers => ['Content-Type: application/grpc',
+                             'If-Match: "1"']);
+
+    is($r->{status}, $path =~ /strict/ ? 503 : 200, $path);
+    cmp_ok(time() - $begun, '<', 5, 'in the time of grpc_read_timeout');
 }
 
 
@@ -222,12 +254,11 @@ for my $name (@main::names) {
     my $path = "$name/1";
 
     PUT($path, { n => 1 });
-
-    my $v = version(GET($path));
+    GET($path);
     is(json(GET($path))->{n}, 1, "$name: its body is in the cache");
 
-    PUT($path, { n => 2, base_version => $v });
-    my $r = PUT($path, { n => 3, base_version => $v });
+    my $r = stale($path);
+
     is($r->{status}, 409, 'a stale write');
     is(json($r)->{server_version}{n}, 2, 'has the latest body all the same');
 }

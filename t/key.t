@@ -109,7 +109,27 @@ isnt(version(GET('/plain/a?id=8')), $v, 'another key');
 my $r = GET('/plain/a');
 
 is(header($r, 'Conflict'), undef, 'an empty key is not tracked');
-is(PUT('/plain/a', { base_version => 1 })->{status}, 204, 'nor checked');
+
+$r = PUT('/plain/a', { base_version => 1 },
+         'X-Up-Write: apply status=204 header=ETag:"e1"');
+is($r->{status}, 204, 'nor checked');
+is(header($r, 'Conflict'), 'unchecked', 'which is told');
+is(header($r, 'ETag'), '"e1"', 'the tag is that of the API');
+
+is(http('LINK', '/plain/a')->{status}, 204, 'another method');
+is(http('POST', '/plain/a', body => { n => 1 },
+        headers => ['X-Up-Write: status=201'])->{status}, 201, 'a POST');
+
+my @logged = conflicts();
+is(scalar(@logged), 2, 'what may have had a base is logged');
+is($logged[0]{action}, 'conflict_unchecked', 'as unchecked');
+is($logged[0]{entity_id}, '/plain/a', 'with its path');
+
+PUT('/plain/a', { n => 1 }, 'X-Up-Write: status=403');
+is(scalar(conflicts()), 2, 'what has overwritten nothing is not');
+
+is(PUT('/plain/a?id=7', { n => 2, base_version => 1 })->{status}, 409,
+   'with a key it is checked');
 
 
 === a key that is no path is not the path of a server

@@ -602,3 +602,33 @@ is($found->{1}, undef, 'a version that is newer than the list is not shown');
 is($found->{2}, undef, 'nor is one that might be');
 
 ok(listed('/list/plain/notes', 1, 2), 'later there are versions');
+
+
+=== one that a GET has not shown
+--- config
+    location /list/plain/ {
+        conflict version;
+        conflict_inject json:/data/*/version
+                        item=/plain/notes/$conflict_item;
+        proxy_pass http://api;
+    }
+    location /plain/ {
+        conflict version;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc("/plain/notes/$_", { n => 0 }) for 1, 2;
+
+# as an index that still has what is gone
+
+is(PUT('/plain/notes/1', { n => 1, base_version => 1 },
+       'X-Up-Read: status=404')->{status}, 409, 'a GET says that it is gone');
+
+my $found = listed('/list/plain/notes', 2);
+
+is($found->{1}, undef, 'a list does not say which version it has');
+ok($found->{2}, 'it does of another item');
+
+GET('/plain/notes/1');
+
+ok(listed('/list/plain/notes', 1)->{1}, 'it does once it was shown');

@@ -14,8 +14,15 @@ Conflict::install('Test::Nginx::Socket');
 sub overtaken {
     my ($path, $body, @headers) = @_;
 
-    my $write = looking_up('PUT', $path, body => $body,
-                           headers => [@headers]);
+    return both($path, looking_up('PUT', $path, body => $body,
+                                  headers => \@headers));
+}
+
+# the other write comes now
+
+sub both {
+    my ($path, $write) = @_;
+
     my $other = start('PUT', $path, body => { n => 'other' },
                       headers => ['X-Up-Write: apply status=500']);
     GET('/ping') for 1 .. 20;
@@ -23,8 +30,6 @@ sub overtaken {
 
     return (finish($write), finish($other));
 }
-
-sub written { join ' ', map { json($_)->{n} } journal() }
 
 run_tests();
 
@@ -95,25 +100,12 @@ is(PUT('/plain/1', { n => 'next', base_version => version($r) })->{status}, 204,
 set_doc('/own/1', { id => 1 });
 set_doc('/own/2', { id => 2 });
 
-my @unknown = 'X-Up-Write: apply status=500';
+my $move = looking_up('MOVE', '/own/1',
+                      headers => ['Destination: http://localhost/own/2',
+                                  'If-Match: "3"']);
+my ($r) = both('/own/1', $move);
 
-PUT('/own/1', { n => 'first' }, @unknown);
-
-my $move = start('MOVE', '/own/1',
-                 headers => ['Destination: http://localhost/own/2',
-                             'X-Up-Read: hold apply', 'X-Id: write',
-                             'If-Match: "3"']);
-gets('/own/1', 1);
-PUT('/own/1', { n => 'second' }, @unknown);
-release();
-gets('/own/1', 2);
-
-my $other = start('PUT', '/own/1', body => { n => 'other' });
-GET('/ping') for 1 .. 20;
-release();
-
-is(finish($move)->{status}, 204, 'moved');
-finish($other);
+is($r->{status}, 204, 'moved');
 is(json(GET('/own/2'))->{n}, 'second', 'what its client has seen');
 is(json(GET('/own/1'))->{n}, 'other', 'before the other write');
 
@@ -153,16 +145,9 @@ is(json($r)->{server_version}{n}, 'second', 'with the latest body');
 --- steps
 set_doc('/own/1', { id => 1 });
 
-my @unknown = 'X-Up-Write: apply status=500';
+my $write = looking_up('PUT', '/own/1',
+                       body => { n => 'mine', base_version => 3 });
 
-PUT('/own/1', { n => 'first' }, @unknown);
-
-my $write = start('PUT', '/own/1', body => { n => 'mine', base_version => 3 },
-                  headers => ['X-Up-Read: hold apply', 'X-Id: write']);
-gets('/own/1', 1);
-PUT('/own/1', { n => 'second' }, @unknown);
-release();
-gets('/own/1', 2);
 set_doc('/own/1', { n => 'x' x 8192 });
 release();
 

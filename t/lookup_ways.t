@@ -53,8 +53,6 @@ sub in_lookup {
 
 sub in_flight { status()->{writes_in_flight} }
 
-sub written { join ' ', map { json($_)->{n} } journal() }
-
 # nothing of the lease is there any more
 
 sub is_open {

@@ -460,6 +460,10 @@ set_doc('/plain/a', { n => 1 });
 
 my $v = version(GET('/plain/a'));
 
+is(log_count(qr/method "X-SAVE" is none of the registered methods of HTTP/), 1,
+   'one that may be misspelled is warned of');
+is(log_count(qr/is none of the registered/), 1, 'and no other');
+
 for my $method ('MERGE', 'LINK', 'X-SAVE') {
     my $r = http($method, '/plain/a', body => { n => 2, base_version => 7 });
     is($r->{status}, 409, "$method is checked");

@@ -41,9 +41,12 @@ add_block_preprocessor(sub {
     my $two = sprintf $common, '';
     my ($s, $m) = ($main::sink->sockport, $main::mute->sockport);
 
+    # blocks that do not need so short a time have a longer one, for a machine
+    # that is busy
+
     $block->set_value('http_config', ($block->http_config // '')
-        . "conflict_store wired redis://127.0.0.1:$wired timeout=100ms"
-        . " failover=trust;\n");
+        . "conflict_store wired redis://127.0.0.1:$wired timeout="
+        . ($block->timeout_store // '100ms') . " failover=trust;\n");
     $block->set_value('config', <<"END");
         location ~ ^/one(/.*) { $one proxy_pass http://api\$1; }
         location ~ ^/two(/.*) { $two proxy_pass http://api\$1; }
@@ -163,6 +166,7 @@ is(finish($slow)->{status}, 504, 'ended');
 
 === a renewal that was refused is not sent after the end of its write
 --- lease: 900ms
+--- timeout_store: 500ms
 --- steps
 set_doc('/plain/1', { n => 0 });
 
@@ -241,6 +245,7 @@ is(scalar(grep { /"conflict_overlapped"/ } map { @{ $_->[1] } }
 
 === a commit that comes twice does no harm to those that came between
 --- lease: 10s
+--- timeout_store: 1s
 --- steps
 set_doc('/plain/1', { n => 0 });
 

@@ -454,6 +454,46 @@ is($r->{status}, 400, 'a test without a value');
 is(json($r)->{error}, 'malformed_base', 'error');
 
 
+=== a base that is written like any other member
+--- policy: version
+--- more
+    location /own/ {
+        conflict version;
+        conflict_version json:/base_version;
+        proxy_pass http://api;
+    }
+--- steps
+my $v = shown('/plain/1', { a => 1 }, 'ann');
+
+for my $ops (ops(add('/base_version', 1), replace('/a', 2)),
+             ops(replace('/a', 2), replace('/base_version', 1)),
+             ops(add('', '{"a":2,"base_version":1}')))
+{
+    for my $type ('application/json-patch+json', 'application/json') {
+        my $r = PATCH('/plain/1', $ops, "Content-Type: $type", ann);
+
+        is($r->{status}, 400, "$type: $ops");
+        is(json($r)->{error}, 'malformed_base', 'error');
+        like(json($r)->{detail}, qr/states the base version by a test/, 'why');
+    }
+}
+
+my $r = patch('/plain/1', ops(add('/base_version', 1), replace('/a', 2)), ann,
+              qq(If-Match: "$v"));
+like(header($r, 'Conflict'), qr/^passed/, 'a base in a header is enough');
+
+$v = version(GET('/plain/1', ann));
+$r = patch('/plain/1', ops(stated($v), add('/base_version', 1)), ann);
+like(header($r, 'Conflict'), qr/^passed/, 'so is a test');
+
+# an API whose clients count the versions
+
+set_doc('/own/1', { a => 1, base_version => 1 });
+GET('/own/1', ann);
+$r = patch('/own/1', ops(replace('/base_version', 2), replace('/a', 2)), ann);
+like(header($r, 'Conflict'), qr/^passed/, 'the next version is not a base');
+
+
 === a retry of which nobody saw the end
 --- rules
     conflict_strip_base on;

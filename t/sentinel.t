@@ -38,13 +38,19 @@ add_block_preprocessor(sub {
                       . "proxy_pass http://api;\n}\n");
 });
 
-# a sentinel that names a broadcast address first, then what is true
+# a sentinel that gives these answers, and the last one again and again: "true",
+# "replica", "nobody", which is a broadcast address, and "mute", which is none
 
 sub liar {
+    my @answers = @_;
     my $port = free_port();
-    my $now = redis($sentinels[0], qw(SENTINEL get-master-addr-by-name notes));
+    my %say = (
+        true => redis($sentinels[0],
+                      qw(SENTINEL get-master-addr-by-name notes)),
+        replica => ['127.0.0.1', $replica],
+        nobody => ['127.255.255.255', 6379]
+    );
 
-    my $n = 0;
     my $s = IO::Socket::INET->new(Listen => 5, ReuseAddr => 1,
                                   LocalAddr => "127.0.0.1:$port")
         or die "listen on $port: $!";
@@ -68,11 +74,19 @@ sub liar {
                 next;
             }
 
-            my ($host, $to) = $n++ ? @$now : ('127.255.255.255', 6379);
+            my $answer = @answers > 1 ? shift @answers : $answers[0];
+            next if $answer eq 'mute';
+
+            my ($host, $to) = @{ $say{$answer} };
             syswrite $c, sprintf "*2\r\n\$%d\r\n%s\r\n\$%d\r\n%s\r\n",
                                  length $host, $host, length $to, $to;
         }
     }
+}
+
+sub liar_ends {
+    kill 'KILL', $liar;
+    waitpid $liar, 0;
 }
 
 run_tests();
@@ -177,6 +191,42 @@ until_true { redis_info($::master, 'master_link_status') eq 'up' } 30;
 ($::master, $::replica) = ($::replica, $::master);
 
 
+=== a sentinel that is being asked, and does not answer, when the master is lost
+--- sentinel: (liar('true', 'mute'), $sentinels[1])
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = settled('/plain/1');
+
+# the question of the next second; then there is none to another one before
+# its time is over
+
+sleep 1;
+GET('/plain/1');
+redis($::master, qw(CLIENT KILL TYPE normal));
+
+my $r;
+until_true { $r = PUT('/plain/1', { n => 2, base_version => $v });
+             $r->{status} != 503 };
+is($r->{status}, 204, 'the second one is asked');
+liar_ends();
+
+
+=== a sentinel that names another server than the one that is the master
+--- sentinel: (liar('true', 'replica'), $sentinels[1])
+--- steps
+set_doc('/plain/1', { n => 1 });
+my $v = settled('/plain/1');
+
+until_true { GET('/plain/1'); log_count(qr/another server is the master/) };
+
+my $r;
+until_true { $r = PUT('/plain/1', { n => 2, base_version => $v });
+             $r->{status} != 503 };
+is($r->{status}, 204, 'the second one is asked, and right');
+is(log_count(qr/READONLY/), 0, 'the other server is not');
+liar_ends();
+
+
 === the master dies
 --- steps
 set_doc('/plain/1', { n => 1 });
@@ -214,9 +264,8 @@ like(error_log(), qr/sentinel 127.0.0.1:\d+: (the sentinel does not know|Connect
 
 
 === a master that cannot even be tried
---- sentinel: liar()
+--- sentinel: liar('nobody', 'true')
 --- steps
 set_doc('/plain/1', { n => 1 });
 ok(settled('/plain/1'), 'a sentinel that told so is asked again');
-kill 'KILL', $::liar;
-waitpid $::liar, 0;
+liar_ends();

@@ -1,7 +1,7 @@
 # The counters as JSON and as metrics, and which clients may see them.
 #
 # On both stores.
-# Needs: build/promtool
+# Needs: build/promtool redis-server
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;
@@ -14,6 +14,7 @@ workers(2);
 worker_connections(512);
 
 our $Redis = $ENV{TEST_NGINX_REDIS_PORT} // '';
+our $Full = redis_start();
 
 add_block_preprocessor(sub {
     my $block = shift;
@@ -454,6 +455,55 @@ is(metric($m, 'store_up', store => 'gone'), 0, 'metrics: down');
 is(metric($m, 'store_errors_total', store => 'gone', reason => 'down'), 2,
    'metrics: errors');
 is(promtool($m), '', 'promtool has nothing to say');
+
+
+=== a second store that is up, and has no memory
+--- http_config eval
+"conflict_store full redis://127.0.0.1:$main::Full;\n"
+--- config
+    location /plain/ {
+        conflict version;
+        proxy_pass http://api;
+    }
+    location /plain/full/ {
+        conflict version store=full;
+        proxy_pass http://api;
+    }
+    location ~ ^(?<resource>/plain/full/.*)/lock$ {
+        conflict version store=full;
+        conflict_key $resource;
+        conflict_lock get=off;
+    }
+--- steps
+until_true { PUT('/plain/full/1', { n => 1 })->{status} =~ /^20/ };
+redis($main::Full, qw(CONFIG SET maxmemory 1));
+
+my $begun = time();
+
+is(PUT('/plain/full/1', { n => 2 })->{status}, 503, 'a write is refused');
+is(http('POST', "/plain/full/$_/lock")->{status}, 503, 'a lock as well')
+    for 1 .. 5;
+is(PUT('/plain/1', { n => 1 })->{status}, 201, 'the other store works');
+
+my $r = route('/plain/', sub { $_[0]{outcomes}{passed} == 1 });
+my ($full) = grep { $_->{name} eq 'full' } @{ status()->{stores} };
+
+is($full->{up}, JSON::PP::true, 'it is up');
+cmp_ok($full->{errors}{down}, '>=', 6, 'but refuses');
+is($r->{advice}{level}, 'keep', 'the advice of the other one is there');
+
+my $m = http('GET', '/metrics')->{body};
+
+cmp_ok(metric($m, 'store_errors_total', store => 'full', reason => 'down'),
+       '>=', 6, 'metrics: errors');
+is(metric($m, 'store_errors_total', store => 'default', reason => 'down'), 0,
+   'none of the other one');
+cmp_ok(log_count(qr/rejected a call: OOM/), '<=',
+       2 * (1 + (time() - $begun) / 10),
+       'each worker logs it once in ten seconds');
+
+redis($main::Full, qw(CONFIG SET maxmemory 0));
+until_true { PUT('/plain/full/1', { n => 3 })->{status} == 204 };
 
 
 === an outcome that nobody knows, a write that waits, writes in flight

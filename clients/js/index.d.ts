@@ -154,7 +154,11 @@ export interface Progress {
 
 export interface ClientEventMap {
     state: (View | Creation) & { durable: boolean };
-    saved: (View | Creation) & { outcome: string | null };
+    saved: (View | Creation) & {
+        outcome: string | null;
+        /** The response was 202: the API may still not do it. */
+        accepted: boolean;
+    };
     conflict: Conflict;
     parked: View | Creation;
     progress: Progress;

@@ -2,7 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * conflict_methods: the methods that are guarded writes.
+ * conflict_methods: the methods that are guarded writes.  An API may have
+ * methods of its own, so another name than those of HTTP is only a warning.
  */
 
 
@@ -30,6 +31,42 @@ static const ngx_str_t  ngx_http_conflict_directive_method_safe_names[] = {
     ngx_string("REPORT"),
     ngx_string("SEARCH"),
     ngx_string("QUERY")
+};
+
+
+/* the registered ones of HTTP (RFC 9110, 16.1.1) that may be writes */
+
+static const ngx_str_t  ngx_http_conflict_directive_method_known[] = {
+    ngx_string("PUT"),
+    ngx_string("PATCH"),
+    ngx_string("DELETE"),
+    ngx_string("POST"),
+    ngx_string("MOVE"),
+    ngx_string("COPY"),
+    ngx_string("ACL"),
+    ngx_string("BASELINE-CONTROL"),
+    ngx_string("BIND"),
+    ngx_string("CHECKIN"),
+    ngx_string("CHECKOUT"),
+    ngx_string("LABEL"),
+    ngx_string("LINK"),
+    ngx_string("LOCK"),
+    ngx_string("MERGE"),
+    ngx_string("MKACTIVITY"),
+    ngx_string("MKCALENDAR"),
+    ngx_string("MKCOL"),
+    ngx_string("MKREDIRECTREF"),
+    ngx_string("MKWORKSPACE"),
+    ngx_string("ORDERPATCH"),
+    ngx_string("PROPPATCH"),
+    ngx_string("REBIND"),
+    ngx_string("UNBIND"),
+    ngx_string("UNCHECKOUT"),
+    ngx_string("UNLINK"),
+    ngx_string("UNLOCK"),
+    ngx_string("UPDATE"),
+    ngx_string("UPDATEREDIRECTREF"),
+    ngx_string("VERSION-CONTROL")
 };
 
 
@@ -102,6 +139,18 @@ ngx_http_conflict_directive_method(ngx_conf_t *cf, ngx_command_t *cmd,
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "method \"%V\" is duplicate", &value[i]);
             return NGX_CONF_ERROR;
+        }
+
+        n = sizeof(ngx_http_conflict_directive_method_known)
+            / sizeof(ngx_str_t);
+
+        if (!ngx_http_conflict_directive_method_listed(&value[i],
+                                 ngx_http_conflict_directive_method_known, n))
+        {
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "method \"%V\" is none of the registered "
+                               "methods of HTTP, check its spelling",
+                               &value[i]);
         }
 
         name = ngx_array_push(nlcf->methods);

@@ -118,7 +118,7 @@ typedef enum {
     NGX_HTTP_CONFLICT_KIND_WRITE,
     NGX_HTTP_CONFLICT_KIND_POST,         /* not guarded; its ETag is noted */
     NGX_HTTP_CONFLICT_KIND_UNCHECKED,    /* not guarded, but may write */
-    NGX_HTTP_CONFLICT_KIND_KEYED         /* of no resource; carried out once */
+    NGX_HTTP_CONFLICT_KIND_KEYLESS       /* not guarded, of no resource */
 } ngx_http_conflict_kind_e;
 
 
@@ -571,7 +571,7 @@ struct ngx_http_conflict_ctx_s {
         ngx_http_conflict_action_e     action;
         const char                    *reason;         /* detail, or NULL */
         unsigned                       unbased:1;      /* passed, no base */
-        unsigned                       unguarded:1;    /* method not guarded,
+        unsigned                       unguarded:1;    /* not a guarded write,
                                                           may have written */
         unsigned                       existed:1;      /* before the write */
         unsigned                       recalled:1;     /* history looked up */

@@ -19,7 +19,7 @@
 #define NGX_HTTP_CONFLICT_REDIS_PATIENCE      10     /* timeouts of a call */
 
 
-static ngx_uint_t ngx_http_conflict_redis_call_circuit_open(
+static const char *ngx_http_conflict_redis_call_refused(
     ngx_http_conflict_redis_connection_t *conn,
     ngx_http_conflict_redis_call_t *call);
 static void ngx_http_conflict_redis_call_dispatch(
@@ -106,13 +106,10 @@ ngx_http_conflict_redis_call_send(ngx_http_conflict_redis_t *client,
                        && (flags & NGX_HTTP_CONFLICT_REDIS_REPLICATE));
     call->expires = ngx_current_msec + life;
 
-    if (conn == NULL) {
-        *why = "no server serves this slot";
+    *why = (conn == NULL) ? "no server serves this slot"
+                          : ngx_http_conflict_redis_call_refused(conn, call);
 
-    } else if (ngx_http_conflict_redis_call_circuit_open(conn, call)) {
-        *why = "the server is down";
-
-    } else {
+    if (*why == NULL) {
         ngx_http_conflict_redis_call_dispatch(conn, call);
 
         if (flags & NGX_HTTP_CONFLICT_REDIS_NOW) {
@@ -149,8 +146,8 @@ ngx_http_conflict_redis_call_withdraw(ngx_http_conflict_redis_t *client,
  * when it answers again.
  */
 
-static ngx_uint_t
-ngx_http_conflict_redis_call_circuit_open(
+static const char *
+ngx_http_conflict_redis_call_refused(
     ngx_http_conflict_redis_connection_t *conn,
     ngx_http_conflict_redis_call_t *call)
 {
@@ -161,7 +158,7 @@ ngx_http_conflict_redis_call_circuit_open(
         if (conn->state != NGX_HTTP_CONFLICT_REDIS_READY
             || ngx_current_msec - conn->probed < NGX_HTTP_CONFLICT_REDIS_PROBE)
         {
-            return 1;
+            return "the server is down";
         }
 
         conn->probed = ngx_current_msec;
@@ -171,7 +168,7 @@ ngx_http_conflict_redis_call_circuit_open(
         || (conn->state == NGX_HTTP_CONFLICT_REDIS_READY
             && call->script != NGX_HTTP_CONFLICT_REDIS_NONE))
     {
-        return 0;
+        return NULL;
     }
 
     /*
@@ -184,7 +181,8 @@ ngx_http_conflict_redis_call_circuit_open(
             : call->unchecked ? NGX_HTTP_CONFLICT_REDIS_RETRY_LIMIT / 8 * 7
                               : NGX_HTTP_CONFLICT_REDIS_RETRY_LIMIT;
 
-    return conn->nretrying >= limit;
+    return (conn->nretrying < limit) ? NULL
+                                     : "too many calls wait for the server";
 }
 
 
@@ -194,7 +192,7 @@ ngx_http_conflict_redis_call_dispatch(
     ngx_http_conflict_redis_call_t *call)
 {
     if (conn->state == NGX_HTTP_CONFLICT_REDIS_READY && conn->nunchecked
-        && !call->retry)
+        && !call->retry && ngx_http_conflict_redis_queue_has(conn, &call->key))
     {
         ngx_http_conflict_redis_call_ahead(conn, call);
     }

@@ -59,6 +59,8 @@ ngx_http_conflict_redis_connection_get(ngx_http_conflict_redis_t *client,
 
     ngx_queue_init(&conn->waiting);
     ngx_queue_init(&conn->retrying);
+    ngx_rbtree_init(&conn->keys, &conn->keys_sentinel,
+                    ngx_str_rbtree_insert_value);
     ngx_queue_init(&conn->sent);
 
     conn->flush.handler = ngx_http_conflict_redis_connection_flush;

@@ -56,6 +56,7 @@ struct ngx_http_conflict_redis_call_s {
     ngx_uint_t                             attempts;
     ngx_str_t                              answer;    /* kept until WAIT is
                                                          answered */
+    ngx_str_node_t                         name;      /* in conn->keys */
     unsigned                               error:1;   /* the answer is one */
     unsigned                               retry:1;
     unsigned                               unchecked:1;
@@ -146,9 +147,11 @@ struct ngx_http_conflict_redis_connection_s {
     ngx_queue_t                          waiting;     /* to be sent */
     ngx_queue_t                          retrying;    /* to be sent, ordered
                                                          by number */
+    ngx_rbtree_t                         keys;        /* of these */
+    ngx_rbtree_node_t                    keys_sentinel;
     ngx_queue_t                          sent;        /* oldest first */
     ngx_uint_t                           nretrying;
-    ngx_uint_t                           nunchecked;  /* of these, for writes
+    ngx_uint_t                           nunchecked;  /* of those, for writes
                                                          that passed unchecked
                                                          */
 
@@ -501,6 +504,10 @@ void ngx_http_conflict_redis_queue_postpone(
 ngx_uint_t ngx_http_conflict_redis_queue_behind(
     ngx_http_conflict_redis_connection_t *conn,
     ngx_http_conflict_redis_call_t *call);
+
+/* 1 if a call of this key waits to be sent again. */
+ngx_uint_t ngx_http_conflict_redis_queue_has(
+    ngx_http_conflict_redis_connection_t *conn, ngx_str_t *key);
 
 /* Withdraws the calls of a connection, see call_withdraw(). */
 void ngx_http_conflict_redis_queue_withdraw(

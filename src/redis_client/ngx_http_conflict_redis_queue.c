@@ -47,6 +47,11 @@ ngx_http_conflict_redis_queue_add(ngx_http_conflict_redis_connection_t *conn,
     conn->nretrying++;
     conn->nunchecked += call->unchecked;
 
+    call->name.str = call->key;
+    call->name.node.key = ngx_crc32_short(call->key.data, call->key.len);
+
+    ngx_rbtree_insert(&conn->keys, &call->name.node);
+
     if (ngx_http_conflict_redis_queue_outcome(call)) {
         conn->reconnect.cancelable = 0;
     }
@@ -82,6 +87,8 @@ ngx_http_conflict_redis_queue_left(ngx_http_conflict_redis_connection_t *conn,
     if (call->retry) {
         conn->nretrying--;
         conn->nunchecked -= call->unchecked;
+
+        ngx_rbtree_delete(&conn->keys, &call->name.node);
     }
 }
 
@@ -122,28 +129,19 @@ ngx_http_conflict_redis_queue_behind(
     ngx_http_conflict_redis_connection_t *conn,
     ngx_http_conflict_redis_call_t *call)
 {
-    ngx_queue_t                     *q;
-    ngx_http_conflict_redis_call_t  *other;
+    return call->retry && ngx_http_conflict_redis_queue_has(conn, &call->key);
+}
 
-    if (!call->retry) {
-        return 0;
-    }
 
-    for (q = ngx_queue_head(&conn->retrying);
-         q != ngx_queue_sentinel(&conn->retrying);
-         q = ngx_queue_next(q))
-    {
-        other = ngx_queue_data(q, ngx_http_conflict_redis_call_t, queue);
+/* there may be thousands, if the server refuses calls */
 
-        if (other->key.len == call->key.len
-            && ngx_memcmp(other->key.data, call->key.data, call->key.len)
-               == 0)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
+ngx_uint_t
+ngx_http_conflict_redis_queue_has(ngx_http_conflict_redis_connection_t *conn,
+    ngx_str_t *key)
+{
+    return ngx_str_rbtree_lookup(&conn->keys, key,
+                                 ngx_crc32_short(key->data, key->len))
+           != NULL;
 }
 
 

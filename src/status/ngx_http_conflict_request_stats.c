@@ -48,7 +48,10 @@ ngx_http_conflict_request_stats(ngx_http_conflict_ctx_t *ctx)
         }
     }
 
-    if (op && ctx->kind != NGX_HTTP_CONFLICT_KIND_READ
+    gap = ngx_http_conflict_request_stats_gap(ctx);
+
+    if ((op || gap == NGX_HTTP_CONFLICT_N_UNCHECKED)
+        && ctx->kind != NGX_HTTP_CONFLICT_KIND_READ
         && !ngx_http_conflict_conf_endpoint(ctx->conf))
     {
         n = ngx_http_conflict_request_stats_add(count, n, ctx->flow.outcome, 1);
@@ -65,8 +68,6 @@ ngx_http_conflict_request_stats(ngx_http_conflict_ctx_t *ctx)
                                                 NGX_HTTP_CONFLICT_N_FETCHES,
                                                 ctx->timing.fetches);
     }
-
-    gap = ngx_http_conflict_request_stats_gap(ctx);
 
     if (gap) {
         n = ngx_http_conflict_request_stats_add(count, n, gap, 1);
@@ -185,7 +186,9 @@ ngx_http_conflict_request_stats_gap(ngx_http_conflict_ctx_t *ctx)
     ngx_uint_t  created;
 
     if (ctx->flow.unguarded) {
-        return NGX_HTTP_CONFLICT_N_UNGUARDED;
+        return (ctx->kind == NGX_HTTP_CONFLICT_KIND_KEYLESS
+                && ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED)
+               ? NGX_HTTP_CONFLICT_N_UNCHECKED : NGX_HTTP_CONFLICT_N_UNGUARDED;
     }
 
     if (!ctx->write || ngx_http_conflict_conf_endpoint(ctx->conf)) {

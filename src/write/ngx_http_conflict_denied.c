@@ -42,7 +42,8 @@ ngx_http_conflict_denied_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    denied = ngx_http_conflict_denied_find(r);
+    /* a request that was not redirected has no mark yet */
+    denied = r->internal ? ngx_http_conflict_denied_find(r) : NULL;
 
     if (denied) {
         denied->passed = 0;
@@ -67,9 +68,13 @@ ngx_http_conflict_denied_passed(ngx_http_request_t *r)
 {
     ngx_http_conflict_denied_t  *denied;
 
+    if (r->error_page || r->err_status) {
+        return;
+    }
+
     denied = ngx_http_conflict_denied_find(r);
 
-    if (denied && !r->error_page && r->err_status == 0) {
+    if (denied) {
         denied->passed = 1;
     }
 }

@@ -15,12 +15,14 @@
 static ngx_int_t ngx_http_conflict_json_patch_text(
     ngx_http_conflict_ctx_t *ctx, conflict_document_t *doc);
 static ngx_uint_t ngx_http_conflict_json_patch_list(conflict_document_t *doc);
+static ngx_int_t ngx_http_conflict_json_patch_set(ngx_http_conflict_ctx_t *ctx);
 
 
 ngx_int_t
 ngx_http_conflict_json_patch_base(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
+    unsigned                   set;
     ngx_uint_t                 declared;
     conflict_scan_t            member;
     conflict_json_rc_e         rc;
@@ -53,10 +55,16 @@ ngx_http_conflict_json_patch_base(ngx_http_request_t *r,
     body->json->type = CONFLICT_JSON_NONE;
 
     rc = conflict_patch_base(body->json, &doc, ctx->conf->base->pointer,
-                             ctx->conf->max_values,
+                             &set, ctx->conf->max_values,
                              ngx_http_conflict_random_seed());
 
     body->tested = (body->json->type != CONFLICT_JSON_NONE);
+
+    if (rc == CONFLICT_JSON_OK && set && !body->tested
+        && ngx_http_conflict_json_patch_set(ctx) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
 
     if (!declared && !body->tested) {
         /* a list of something else */
@@ -122,6 +130,30 @@ ngx_http_conflict_json_patch_text(ngx_http_conflict_ctx_t *ctx,
     doc->form = CONFLICT_FORM_JSON_PATCH;
 
     return NGX_OK;
+}
+
+
+/*
+ * The member is written as a client would state it in a whole document.  That
+ * of an API which owns the versions may be a new one.
+ */
+
+static ngx_int_t
+ngx_http_conflict_json_patch_set(ngx_http_conflict_ctx_t *ctx)
+{
+    if (ctx->conf->version->place == NGX_HTTP_CONFLICT_JSON
+        || !ngx_http_conflict_request_body_strict(ctx))
+    {
+        return NGX_OK;
+    }
+
+    ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_BAD_BASE;
+    ctx->flow.reason = "a JSON Patch states the base version by a test, and "
+                       "must not add or replace it";
+
+    ctx->op->in.pre.kinds = 0;
+
+    return NGX_DECLINED;
 }
 
 

@@ -8,6 +8,7 @@
 
 
 #include "write/ngx_http_conflict_write.h"
+#include "audit/ngx_http_conflict_audit.h"
 
 
 static ngx_uint_t ngx_http_conflict_method_reads(ngx_str_t *name);
@@ -67,7 +68,10 @@ ngx_http_conflict_method_kind(ngx_http_request_t *r,
 
     kind = ngx_http_conflict_method(r, nlcf);
 
-    if (!ngx_http_conflict_denied(r)) {
+    if ((!r->error_page && r->err_status == 0)
+        || !ngx_http_conflict_denied(r))
+    {
+        /* without an error it has just passed */
         return kind;
     }
 
@@ -260,16 +264,34 @@ ngx_http_conflict_method_unchecked(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_conflict_method_header(ngx_http_request_t *r,
+ngx_http_conflict_method_keyless(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
-    if (ctx->kind == NGX_HTTP_CONFLICT_KIND_KEYED) {
-        /* as without a key */
+    if (ctx->target.key.len || ctx->kind == NGX_HTTP_CONFLICT_KIND_READ
+        || ngx_http_conflict_conf_endpoint(ctx->conf))
+    {
         return NGX_OK;
     }
 
+    if (ctx->kind != NGX_HTTP_CONFLICT_KIND_POST) {
+        ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED;
+    }
+
+    ctx->kind = NGX_HTTP_CONFLICT_KIND_KEYLESS;
+    ctx->write = 0;
+    ctx->target.resource = r->uri;
+    ctx->target.key = r->uri;
+
+    return ngx_http_conflict_caller(r, ctx);
+}
+
+
+ngx_int_t
+ngx_http_conflict_method_header(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
     if (ctx->conf->version->place == NGX_HTTP_CONFLICT_DEFAULT
-        && !ctx->conf->report
+        && !ctx->conf->report && ctx->kind != NGX_HTTP_CONFLICT_KIND_KEYLESS
         && (ctx->kind != NGX_HTTP_CONFLICT_KIND_POST
             || ngx_http_conflict_method_created(r)))
     {
@@ -279,7 +301,15 @@ ngx_http_conflict_method_header(ngx_http_request_t *r,
 
     ngx_http_conflict_unleased_unguarded(ctx, r->headers_out.status);
 
-    return ctx->op ? ngx_http_conflict_conflict_field(r, ctx) : NGX_OK;
+    if (ctx->kind == NGX_HTTP_CONFLICT_KIND_KEYLESS && ctx->flow.unguarded
+        && ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED)
+    {
+        /* it may have had a base */
+        ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_UNCHECKED;
+        ngx_http_conflict_audit(r, ctx, r->headers_out.status);
+    }
+
+    return ngx_http_conflict_conflict_field(r, ctx);
 }
 
 

@@ -25,7 +25,7 @@ void
 ngx_http_conflict_unleased_unguarded(ngx_http_conflict_ctx_t *ctx,
     ngx_uint_t status)
 {
-    if (ctx->lease.settled || ctx->kind == NGX_HTTP_CONFLICT_KIND_KEYED) {
+    if (ctx->lease.settled) {
         return;
     }
 
@@ -77,7 +77,7 @@ ngx_http_conflict_unleased_settle_unguarded(ngx_http_conflict_ctx_t *ctx,
     ctx->flow.unguarded = (shown != NGX_HTTP_CREATED);
 
     if (ctx->op == NULL) {
-        /* a POST: a GET of its target shows the same as before */
+        /* a POST, after which a GET shows the same as before, or no key */
         return;
     }
 

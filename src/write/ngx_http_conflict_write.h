@@ -253,6 +253,13 @@ ngx_http_conflict_op_t *ngx_http_conflict_method_op(ngx_http_request_t *r,
 /* 1: a field may have made it a request with another method for the upstream */
 ngx_uint_t ngx_http_conflict_method_overridden(ngx_http_request_t *r);
 
+/*
+ * If conflict_key is empty, the request passes as it is, with all that the API
+ * answers, but a write is marked, counted and logged as unchecked.
+ */
+ngx_int_t ngx_http_conflict_method_keyless(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
 /* Handler and header filter of a request that is not read, nor guarded. */
 ngx_int_t ngx_http_conflict_method_unchecked(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);

@@ -143,6 +143,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     int                 i;
+    unsigned            set;
     conflict_scan_t     json;
     conflict_field_t    fields[2];
     conflict_merge_t    in;
@@ -198,7 +199,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     (void) conflict_patch_repeatable(&in.client, MOST, SEED);
 
     conflict_scan_init(&json, &base);
-    (void) conflict_patch_base(&json, &in.client, &base, MOST, SEED);
+    (void) conflict_patch_base(&json, &in.client, &base, &set, MOST, SEED);
 
     if (json.type != CONFLICT_JSON_NONE) {
         uint64_t             start, end;

@@ -685,6 +685,7 @@ test_base(void **state)
     uint64_t             start, end;
     conflict_scan_t      json;
     conflict_document_t  doc;
+    unsigned             set;
     conflict_pointer_t   base;
 
     static const struct {
@@ -738,7 +739,8 @@ test_base(void **state)
         conflict_scan_init(&json, &base);
         doc = document(cases[i].patch);
 
-        assert_int_equal(conflict_patch_base(&json, &doc, &base, MOST, SEED),
+        assert_int_equal(conflict_patch_base(&json, &doc, &base, &set,
+                                             MOST, SEED),
                          cases[i].rc);
         assert_int_equal(json.type, cases[i].type);
         assert_int_equal(json.len, strlen(cases[i].base));
@@ -750,6 +752,46 @@ test_base(void **state)
                      cases[i].patch, cases[i].patch + end);
             assert_string_equal(text, cases[i].rest);
         }
+    }
+}
+
+
+static void
+test_set(void **state)
+{
+    size_t               i;
+    unsigned             set;
+    conflict_scan_t      json;
+    conflict_document_t  doc;
+    conflict_pointer_t   base;
+
+    static const struct {
+        const char             *patch;
+        unsigned                set;
+    } cases[] = {
+        { "[" PUT("replace", "/m/v", "7") "]", 1 },
+        { "[" PUT("add", "/a", "7") "," PUT("add", "/m", "{\"v\":7}") "]", 1 },
+        { "[" PUT("add", "", "{\"m\":{\"v\":7}}") "]", 1 },
+        { "[" PUT("test", "/m/v", "7") "," PUT("add", "/m", "{\"w\":7}") "]",
+          0 },
+        { "[" PUT("add", "", "7") "," PUT("add", "/m/v/w", "7") ","
+          OP("remove", "/m/v") "]", 0 },
+        { "[" PUT("add", "/~2", "{\"m\":{\"v\":7}}") "]", 0 },
+        { "[" OP("add", "/m/v") "]", 0 }
+    };
+
+    (void) state;
+
+    assert_int_equal(conflict_scan_pointer(&base, "/m/v", 4), 0);
+
+    for (i = 0; i < count(cases); i++) {
+        conflict_scan_init(&json, &base);
+        doc = document(cases[i].patch);
+
+        assert_int_equal(conflict_patch_base(&json, &doc, &base, &set, MOST,
+                                             SEED),
+                         CONFLICT_JSON_OK);
+        assert_int_equal(set, cases[i].set);
     }
 }
 
@@ -1144,6 +1186,7 @@ main(void)
         cmocka_unit_test(test_merge),
         cmocka_unit_test(test_fresh),
         cmocka_unit_test(test_base),
+        cmocka_unit_test(test_set),
         cmocka_unit_test(test_retries),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_random),

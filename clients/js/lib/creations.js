@@ -475,7 +475,8 @@ export class Creations {
         }
 
         this.changed(url, null, ended);
-        this.#core.emit('saved', { ...ended, outcome: outcome || null });
+        this.#core.emit('saved', { ...ended, outcome: outcome || null,
+                                   accepted: response.status === 202 });
     }
 
     /* a resource that this client may have created, as last known */

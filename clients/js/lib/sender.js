@@ -327,7 +327,8 @@ export class Sender {
         const now = await this.#core.storage.read(url);
 
         this.#core.emit('saved', { ...view(url, now),
-                                   outcome: outcome || null });
+                                   outcome: outcome || null,
+                                   accepted: response.status === 202 });
 
         return done.record.entry ? 'more' : 'other';
     }
@@ -460,7 +461,8 @@ export class Sender {
         }
 
         if (ended) {
-            this.#core.emit('saved', { ...view(url, record), outcome: null });
+            this.#core.emit('saved', { ...view(url, record), outcome: null,
+                                       accepted: false });
         }
 
         if (record.entry?.state === 'conflict') {

@@ -52,6 +52,14 @@ test('what was created is the base of the next edit', async t => {
     assert.equal((await event(client, 'saved')).location, made.location);
 });
 
+test('202: it may be created later', async t => {
+    const { client } = creator(t, () => [202, {}, null]);
+
+    client.create('notes', { n: 1 });
+    assert.equal((await event(client, 'saved')).accepted, true);
+    assert.deepEqual(await client.entries(), []);
+});
+
 test('somebody else has changed it since: a conflict', async t => {
     const { client } = creator(t, ({ method }) =>
         method === 'POST' ? created(7) : [200, tagged(3), { n: 5 }]);

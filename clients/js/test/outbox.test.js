@@ -82,6 +82,19 @@ for (const [status, headers, body, unknown] of [
     });
 }
 
+for (const [status, accepted] of [[200, false], [202, true], [204, false]]) {
+    test(`${status}: ${accepted ? '' : 'not '}only accepted`, async t => {
+        const { client } = await reader(t, () => [status, tagged(2)]);
+
+        client.save('a', { n: 1 });
+
+        const saved = await event(client, 'saved');
+
+        assert.deepEqual([saved.accepted, saved.doc], [accepted, { n: 1 }]);
+        assert.deepEqual(await client.entries(), []);
+    });
+}
+
 test('an unknown outcome stays unknown after other refusals', async t => {
     const answers = [networkError(), [429, { 'Retry-After': '0' }],
                      [409, { 'Retry-After': '0' }, { error: 'locked' }],

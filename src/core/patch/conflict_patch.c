@@ -161,7 +161,8 @@ conflict_patch_make_test(conflict_walk_t *walk, const conflict_pointer_t *base,
 
 conflict_json_rc_e
 conflict_patch_base(conflict_scan_t *json, const conflict_document_t *text,
-    const conflict_pointer_t *base, size_t values, uint64_t seed)
+    const conflict_pointer_t *base, unsigned *set, size_t values,
+    uint64_t seed)
 {
     size_t                       i;
     conflict_patch_t             patch;
@@ -170,8 +171,10 @@ conflict_patch_base(conflict_scan_t *json, const conflict_document_t *text,
 
     rc = conflict_patch_read(&patch, text, base, 1, &values, seed);
     found = NULL;
+    *set = 0;
 
     for (i = 0; i < patch.n && rc == CONFLICT_JSON_OK; i++) {
+        *set |= patch.ops[i].sets;
 
         if (!patch.ops[i].base) {
             continue;

@@ -46,13 +46,14 @@ int conflict_patch_make(const conflict_document_t *from,
 /*
  * Finds the base version that a patch states with a "test" of that member, and
  * sets "json" as a scan that has found it does: cutting it out removes the
- * operation.  A test without a value states null.  REPEATED: there is more than
- * one such test, or, if none was found, an object has a duplicate member;
- * MALFORMED: it is not an array; LARGE: it has more than "values" values.
+ * operation.  A test without a value states null.  Sets "set" if an operation
+ * adds or replaces that member.  REPEATED: there is more than one such test,
+ * or, if none was found, an object has a duplicate member; MALFORMED: it is not
+ * an array; LARGE: it has more than "values" values.
  */
 conflict_json_rc_e conflict_patch_base(conflict_scan_t *json,
     const conflict_document_t *patch, const conflict_pointer_t *base,
-    size_t values, uint64_t seed);
+    unsigned *set, size_t values, uint64_t seed);
 
 /*
  * conflict_compare_reflects() for a patch.  0 for a patch that adds to an array

@@ -33,6 +33,8 @@ static int conflict_patch_read_path(conflict_patch_t *patch,
     size_t *tokens);
 static int conflict_patch_read_token(const unsigned char *src, size_t len,
     unsigned char *dst, conflict_token_t *token);
+static int conflict_patch_read_sets(const conflict_operation_t *operation,
+    const conflict_pointer_t *pointer);
 
 
 conflict_json_rc_e
@@ -94,6 +96,7 @@ conflict_patch_read(conflict_patch_t *patch, const conflict_document_t *text,
             op->base = (base && op->op == CONFLICT_PATCH_TEST
                         && op->path.n == base->levels
                         && conflict_patch_read_meets(&op->path, base));
+            op->sets = (base && conflict_patch_read_sets(op, base));
 
         } else if (!lenient) {
             return CONFLICT_JSON_MALFORMED;
@@ -331,6 +334,34 @@ conflict_patch_read_token(const unsigned char *src, size_t len,
     token->len = (size_t) (dst - token->data);
 
     return 0;
+}
+
+
+/* it gives the member a value, alone or with what it is in */
+
+static int
+conflict_patch_read_sets(const conflict_operation_t *operation,
+    const conflict_pointer_t *pointer)
+{
+    size_t            i;
+    conflict_value_t  v;
+
+    if ((operation->op != CONFLICT_PATCH_ADD
+         && operation->op != CONFLICT_PATCH_REPLACE)
+        || operation->path.n > pointer->levels
+        || !conflict_patch_read_meets(&operation->path, pointer))
+    {
+        return 0;
+    }
+
+    v = operation->value;
+
+    for (i = operation->path.n; i < pointer->levels && v.tree; i++) {
+        v = conflict_tree_named(v, &pointer->text[pointer->name[i]],
+                                pointer->len[i]);
+    }
+
+    return v.tree != NULL;
 }
 
 

@@ -90,10 +90,11 @@ conflict_advice_words_notes(const conflict_advice_in_t *in,
     if (in->unchecked) {
         conflict_advice_words_figure(notes, in->unchecked);
         conflict_buffer_text(notes, " writes passed unchecked, because the "
-                                    "store did not answer, or their base or "
-                                    "body could not be parsed; "
+                                    "store did not answer, their base or body "
+                                    "could not be parsed, or "
+                                    "\"conflict_key\" was empty; "
                                     "\"conflict_store_error refuse\" stops the "
-                                    "former.\n");
+                                    "first.\n");
     }
 
     if (in->unguarded) {

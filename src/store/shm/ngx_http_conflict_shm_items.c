@@ -128,7 +128,7 @@ ngx_http_conflict_shm_items_version(ngx_http_conflict_op_t *op,
     }
 
     if (ngx_http_conflict_shm_entry_state(e) != CONFLICT_FREE
-        || e->existence == CONFLICT_DELETED
+        || e->existence >= CONFLICT_DELETED
         || e->version == 0 || e->version >= CONFLICT_VERSION_LIMIT)
     {
         return 0;

@@ -10,7 +10,7 @@ use Conflict;
 
 use base 'Exporter';
 
-our @EXPORT = qw(looking_up gets);
+our @EXPORT = qw(looking_up gets written);
 
 
 # the write, once the upstream holds its second GET; the outcome of the one
@@ -49,5 +49,10 @@ sub gets {
                      && ($h{'x-id'} // '') eq 'write' } seen();
     };
 }
+
+
+# what the upstream has done, by the member "n"
+
+sub written { join ' ', map { json($_)->{n} } journal() }
 
 1;

@@ -58,7 +58,7 @@ local function entry()
         return e.v, 'new'
     end
 
-    if state == FREE and e.existence ~= DELETED and minted(e.v) then
+    if state == FREE and e.existence < DELETED and minted(e.v) then
         return e.v, text(saved_at(e.u, e))
     end
 

@@ -32,6 +32,7 @@ typedef struct {
 } ngx_http_conflict_step_t;
 
 
+static ngx_int_t ngx_http_conflict_handler_subrequest(ngx_http_request_t *r);
 static ngx_http_conflict_ctx_t *ngx_http_conflict_handler_create_ctx(
     ngx_http_request_t *r, ngx_http_conflict_loc_conf_t *nlcf,
     ngx_http_conflict_kind_e kind, ngx_http_conflict_ctx_t *previous);
@@ -211,16 +212,7 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
     ngx_http_conflict_loc_conf_t  *nlcf;
 
     if (r != r->main) {
-
-        if (ngx_http_conflict_events_endpoint_reached(r) != NGX_OK
-            || ngx_http_conflict_delegate(r) != NGX_OK
-            || (!ngx_http_conflict_resolver_call_reached(r)
-                && ngx_http_conflict_unseen(r) != NGX_DECLINED))
-        {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        return ngx_http_conflict_latest_get_access(r);
+        return ngx_http_conflict_handler_subrequest(r);
     }
 
     if (r->post_action) {
@@ -306,6 +298,23 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
     }
 
     return ngx_http_conflict_handler_run(r, ctx);
+}
+
+
+/* one of the module, or of another one that sends a request on */
+
+static ngx_int_t
+ngx_http_conflict_handler_subrequest(ngx_http_request_t *r)
+{
+    if (ngx_http_conflict_events_endpoint_reached(r) != NGX_OK
+        || ngx_http_conflict_delegate(r) != NGX_OK
+        || (!ngx_http_conflict_resolver_call_reached(r)
+            && ngx_http_conflict_unseen(r) != NGX_DECLINED))
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_conflict_latest_get_access(r);
 }
 
 

@@ -16,7 +16,8 @@ __DATA__
         proxy_method PUT;
         proxy_pass http://api;
     }
---- must_die
+--- steps
+is(GET('/ping')->{status}, 200, 'nginx starts');
 --- error_log
 "proxy_method PUT" in location "/x/" would make a write of the GET
 

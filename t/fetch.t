@@ -97,6 +97,35 @@ is(json(upstream('/_doc?path=/plain/2'))->{n}, 2,
    'proxy_method was that of a GET');
 
 
+=== a GET that proxy_method would make a write
+--- config
+    location / {
+        conflict version;
+        proxy_method PUT;
+        proxy_pass http://api/plain/;
+    }
+    location /var/ {
+        conflict version;
+        proxy_method $http_x_method;
+        proxy_pass http://api/plain/;
+    }
+--- steps
+set_doc('/plain/1', { n => 1 });
+
+for my $path ('/1', '/var/1') {
+    my $r = PUT($path, { n => 2, base_version => 1 }, 'X-Method: PUT');
+
+    is($r->{status}, 503, "$path: what needs a GET");
+    is(json(upstream('/_doc?path=/plain/1'))->{n}, 1, 'has no effect');
+}
+
+my @logged = error_log() =~ /no GET [^"]*"proxy_method" would make it "PUT"/g;
+is(scalar(@logged), 2, 'and the log says why');
+
+is(PUT('/1', { n => 2 })->{status}, 204, 'others pass');
+is(json(upstream('/_doc?path=/plain/1'))->{n}, 2, 'as they are');
+
+
 === variables are evaluated for the GET, and for the write
 --- http_config
     map $conflict_fetch $who { 1 module; default client; }

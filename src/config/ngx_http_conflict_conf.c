@@ -154,6 +154,7 @@ ngx_http_conflict_conf_create_loc(ngx_conf_t *cf)
      *     conf->origins = NULL;
      *     conf->weak_logged = 0;
      *     conf->ahead_logged = 0;
+     *     conf->proxy_method = NULL;
      *     conf->unbuffered = 0;
      *     conf->upstream = 0;
      *     conf->tags = NGX_HTTP_CONFLICT_TAGS_UNKNOWN;

@@ -307,6 +307,7 @@ struct ngx_http_conflict_loc_conf_s {
     ngx_msec_t                        weak_logged;   /* last warning, in a
                                                         worker */
     ngx_msec_t                        ahead_logged;  /* the same */
+    ngx_http_complex_value_t         *proxy_method;  /* or NULL */
     ngx_uint_t                        unbuffered;    /* streams requests */
     ngx_uint_t                        upstream;      /* nginx's own module sends
                                                         them on */
@@ -540,11 +541,14 @@ ngx_int_t ngx_http_conflict_open_files_bypass(ngx_http_request_t *r);
 
 /*
  * Adds $conflict_fetch to proxy_cache_bypass and its like, so that no cache
- * answers the own GET, nor a POST that is a write, and sets nlcf->unbuffered
- * and nlcf->upstream.
+ * answers the own GET, nor a POST that is a write, and sets nlcf->unbuffered,
+ * nlcf->upstream and nlcf->proxy_method.
  */
 ngx_int_t ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *nlcf);
+
+/* NGX_ERROR, and it is logged: the own GET would be sent as a write. */
+ngx_int_t ngx_http_conflict_upstream_conf_get(ngx_http_request_t *r);
 
 /* fails if this nginx has other structures than the module was built with */
 ngx_int_t ngx_http_conflict_upstream_conf_check(ngx_conf_t *cf);

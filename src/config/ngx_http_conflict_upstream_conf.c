@@ -11,9 +11,10 @@
 #include "config/ngx_http_conflict_conf.h"
 
 
-static ngx_int_t ngx_http_conflict_upstream_conf_method(ngx_conf_t *cf,
+static void ngx_http_conflict_upstream_conf_method(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_module_t *module,
     ngx_http_upstream_conf_t *ucf);
+static ngx_uint_t ngx_http_conflict_upstream_conf_reads(ngx_str_t *method);
 
 
 static const char  *ngx_http_conflict_upstream_modules[] = {
@@ -64,11 +65,7 @@ ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
 
         ucf = ctx->loc_conf[modules[i]->ctx_index];
 
-        if (ngx_http_conflict_upstream_conf_method(cf, nlcf, modules[i], ucf)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
+        ngx_http_conflict_upstream_conf_method(cf, nlcf, modules[i], ucf);
 
         /* with variables in its address it counts as any other handler */
 
@@ -132,11 +129,11 @@ ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
 
 
 /*
- * The own GET would be a write as well.  The structure is private to the proxy
- * module, but its directive tells where the method is.
+ * The structure is private to the proxy module, but its directive tells where
+ * the method is.
  */
 
-static ngx_int_t
+static void
 ngx_http_conflict_upstream_conf_method(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_module_t *module,
     ngx_http_upstream_conf_t *ucf)
@@ -154,23 +151,58 @@ ngx_http_conflict_upstream_conf_method(ngx_conf_t *cf,
 
         cv = *(ngx_http_complex_value_t **) ((char *) ucf + cmd->offset);
 
-        if (cv == NULL || cv->lengths
-            || ngx_http_conflict_directive_method_safe(&cv->value)
-            || ngx_strcmp(cv->value.data, "GET") == 0
-            || ngx_strcmp(cv->value.data, "HEAD") == 0)
+        nlcf->proxy_method = cv;
+
+        if (cv && cv->lengths == NULL
+            && !ngx_http_conflict_upstream_conf_reads(&cv->value))
         {
-            return NGX_OK;
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "\"proxy_method %V\" in location \"%V\" would "
+                               "make a write of the GET that determines "
+                               "versions, so none is sent; use a variable "
+                               "that is \"GET\" if $request_method is",
+                               &cv->value, &nlcf->name);
         }
 
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"proxy_method %V\" in location \"%V\" would make "
-                           "a write of the GET by which \"conflict\" finds "
-                           "versions out, use a variable that is \"GET\" if "
-                           "$request_method is", &cv->value, &nlcf->name);
+        return;
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_upstream_conf_reads(ngx_str_t *method)
+{
+    return (method->len == 3 && ngx_strncmp(method->data, "GET", 3) == 0)
+           || (method->len == 4 && ngx_strncmp(method->data, "HEAD", 4) == 0)
+           || ngx_http_conflict_directive_method_safe(method);
+}
+
+
+ngx_int_t
+ngx_http_conflict_upstream_conf_get(ngx_http_request_t *r)
+{
+    ngx_str_t                      method;
+    ngx_http_conflict_loc_conf_t  *nlcf;
+
+    nlcf = ngx_http_get_module_loc_conf(r, ngx_http_conflict_module);
+
+    if (nlcf->proxy_method == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_complex_value(r, nlcf->proxy_method, &method) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    return NGX_OK;
+    if (ngx_http_conflict_upstream_conf_reads(&method)) {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "conflict: no GET for a version was sent, \"proxy_method\" "
+                  "would make it \"%V\"", &method);
+
+    return NGX_ERROR;
 }
 
 

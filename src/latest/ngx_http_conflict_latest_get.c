@@ -307,6 +307,10 @@ ngx_http_conflict_latest_get_access(ngx_http_request_t *r)
 
     latest = &ctx->latest;
 
+    if (ngx_http_conflict_upstream_conf_get(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     if (r->err_status == 0) {
         latest->reached = 1;
     }

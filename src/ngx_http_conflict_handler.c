@@ -32,6 +32,8 @@ typedef struct {
 } ngx_http_conflict_step_t;
 
 
+static ngx_uint_t ngx_http_conflict_handler_unsent(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_handler_subrequest(ngx_http_request_t *r);
 static ngx_http_conflict_ctx_t *ngx_http_conflict_handler_create_ctx(
     ngx_http_request_t *r, ngx_http_conflict_loc_conf_t *nlcf,
@@ -235,8 +237,7 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
         ctx = ngx_http_conflict_ctx(r);
 
         if (ctx && (ctx->write || ctx->idempotency)
-            && (!ctx->pass.forwarded
-                || ngx_http_conflict_request_body_unread(r))
+            && ngx_http_conflict_handler_unsent(r, ctx)
             && ctx->flow.state != NGX_HTTP_CONFLICT_STATE_INBOX_RESOLVE)
         {
             /* an error page of a request that was not sent */
@@ -298,6 +299,28 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
     }
 
     return ngx_http_conflict_handler_run(r, ctx);
+}
+
+
+/* 1 if no upstream has got any of it, for want of a lease or of its body */
+
+static ngx_uint_t
+ngx_http_conflict_handler_unsent(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_uint_t  sent, status;
+
+    if (!ctx->pass.forwarded) {
+        return 1;
+    }
+
+    if (!ngx_http_conflict_request_body_unread(r)) {
+        return 0;
+    }
+
+    (void) ngx_http_conflict_upstream_attempts(r, ctx->pass.first_attempt,
+                                               &sent, &status);
+    return sent == 0;
 }
 
 

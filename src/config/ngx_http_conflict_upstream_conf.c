@@ -11,9 +11,10 @@
 #include "config/ngx_http_conflict_conf.h"
 
 
-static void ngx_http_conflict_upstream_conf_method(ngx_conf_t *cf,
-    ngx_http_conflict_loc_conf_t *nlcf, ngx_module_t *module,
-    ngx_http_upstream_conf_t *ucf);
+static ngx_http_complex_value_t *ngx_http_conflict_upstream_conf_method(
+    ngx_module_t *module, ngx_http_upstream_conf_t *ucf);
+static void ngx_http_conflict_upstream_conf_warn(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *nlcf);
 static ngx_uint_t ngx_http_conflict_upstream_conf_reads(ngx_str_t *method);
 
 
@@ -31,10 +32,11 @@ ngx_int_t
 ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *nlcf)
 {
-    ngx_uint_t                  i, n;
+    ngx_uint_t                  i, n, other;
     ngx_module_t              **modules;
     ngx_http_conf_ctx_t        *ctx;
     ngx_http_upstream_conf_t   *ucf;
+    ngx_http_complex_value_t   *method;
 #if (NGX_HTTP_CACHE)
     ngx_array_t                *bypass;
     ngx_http_complex_value_t   *cv;
@@ -44,6 +46,8 @@ ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
 
     ctx = cf->ctx;
     modules = cf->cycle->modules;
+    method = NULL;
+    other = 0;
 
     for (i = 0; modules[i]; i++) {
 
@@ -65,11 +69,16 @@ ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
 
         ucf = ctx->loc_conf[modules[i]->ctx_index];
 
-        ngx_http_conflict_upstream_conf_method(cf, nlcf, modules[i], ucf);
-
         /* with variables in its address it counts as any other handler */
 
         nlcf->upstream |= (ucf->upstream != NULL);
+
+        if (ngx_strcmp(modules[i]->name, "ngx_http_proxy_module") == 0) {
+            method = ngx_http_conflict_upstream_conf_method(modules[i], ucf);
+
+        } else if (ucf->upstream) {
+            other = 1;
+        }
 
         /* gRPC has no such setting: it always streams */
 
@@ -124,48 +133,59 @@ ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
 #endif
     }
 
+    if (!other) {
+        nlcf->proxy_method = method;
+        ngx_http_conflict_upstream_conf_warn(cf, nlcf);
+    }
+
     return NGX_OK;
 }
 
 
 /*
  * The structure is private to the proxy module, but its directive tells where
- * the method is.
+ * the method is.  NULL: it is not set, or of another module.
  */
 
-static void
-ngx_http_conflict_upstream_conf_method(ngx_conf_t *cf,
-    ngx_http_conflict_loc_conf_t *nlcf, ngx_module_t *module,
+static ngx_http_complex_value_t *
+ngx_http_conflict_upstream_conf_method(ngx_module_t *module,
     ngx_http_upstream_conf_t *ucf)
 {
-    ngx_command_t             *cmd;
-    ngx_http_complex_value_t  *cv;
+    ngx_command_t  *cmd;
 
     for (cmd = module->commands; cmd->name.len; cmd++) {
 
-        if (ngx_strcmp(cmd->name.data, "proxy_method") != 0
-            || cmd->set != ngx_http_set_complex_value_slot)
+        if (ngx_strcmp(cmd->name.data, "proxy_method") == 0
+            && cmd->set == ngx_http_set_complex_value_slot)
         {
-            continue;
+            return *(ngx_http_complex_value_t **)
+                                                ((char *) ucf + cmd->offset);
         }
+    }
 
-        cv = *(ngx_http_complex_value_t **) ((char *) ucf + cmd->offset);
+    return NULL;
+}
 
-        nlcf->proxy_method = cv;
 
-        if (cv && cv->lengths == NULL
-            && !ngx_http_conflict_upstream_conf_reads(&cv->value))
-        {
-            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                               "\"proxy_method %V\" in location \"%V\" would "
-                               "make a write of the GET that determines "
-                               "versions, so none is sent; use a variable "
-                               "that is \"GET\" if $request_method is",
-                               &cv->value, &nlcf->name);
-        }
+static void
+ngx_http_conflict_upstream_conf_warn(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *nlcf)
+{
+    ngx_http_complex_value_t  *cv;
 
+    cv = nlcf->proxy_method;
+
+    if (cv == NULL || cv->lengths
+        || ngx_http_conflict_upstream_conf_reads(&cv->value))
+    {
         return;
     }
+
+    ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                       "\"proxy_method %V\" in location \"%V\" would make a "
+                       "write of the GET that determines versions, so none is "
+                       "sent; use a variable that is \"GET\" if "
+                       "$request_method is", &cv->value, &nlcf->name);
 }
 
 

@@ -624,6 +624,8 @@ struct ngx_http_conflict_ctx_s {
                                                              event loop */
         unsigned                       redirected:1;      /* redirected, may be
                                                              done already */
+        unsigned                       unsent:1;          /* expired, nothing
+                                                             is sent any more */
         unsigned                       missing:1;         /* the store has not
                                                              given one */
     } lease;

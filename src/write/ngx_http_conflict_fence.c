@@ -90,6 +90,8 @@ ngx_http_conflict_fence_pass(ngx_http_conflict_ctx_t *ctx)
     ngx_http_conflict_fence_log(ctx, "the write is not sent");
     ngx_http_conflict_outcome_unsent(ctx);
 
+    ctx->lease.unsent = 1;
+
     return NGX_HTTP_GATEWAY_TIME_OUT;
 }
 

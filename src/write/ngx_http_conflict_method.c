@@ -152,7 +152,8 @@ ngx_http_conflict_method_overridden(ngx_http_request_t *r)
         }
     }
 
-    return r->args.len && ngx_http_conflict_method_argument(r);
+    return (r->method & NGX_HTTP_POST) && r->args.len
+           && ngx_http_conflict_method_argument(r);
 }
 
 

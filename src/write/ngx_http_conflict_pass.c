@@ -113,7 +113,7 @@ ngx_http_conflict_pass_unguarded(ngx_http_conflict_ctx_t *ctx)
 ngx_http_conflict_state_e
 ngx_http_conflict_pass_again(ngx_http_conflict_ctx_t *ctx)
 {
-    if (ngx_http_conflict_fence_late(ctx)) {
+    if (ctx->lease.unsent || ngx_http_conflict_fence_late(ctx)) {
         ctx->flow.error_status = NGX_HTTP_GATEWAY_TIME_OUT;
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }

@@ -278,3 +278,50 @@ is(version(GET('/two/plain/1')), $w, 'its version stays');
 is(PUT('/two/plain/1', { n => 9, base_version => $w })->{status}, 204,
    'and is the base');
 is(scalar(overlapped()), 0, 'no conflict');
+
+
+=== counts whose answer was lost are added once
+--- allow: exited on signal 9
+--- steps
+# of the hash of all counts, those of writes that have passed
+
+my $count = sub {
+    my %total = @{ redis($::redis, 'HGETALL', 'conflict:{stats}:total') };
+    my $sum = 0;
+
+    $sum += $total{$_} for grep { /:1$/ } keys %total;
+    return $sum;
+};
+
+my $put = sub {
+    until_true { PUT('/one/plain/1', { n => 1 })->{status} =~ /^20/ };
+};
+
+for my $end ('the connection', 'the worker', 'a killed worker') {
+    $put->();
+
+    my $n = $count->();
+    wire('mute');
+    until_true { $count->() > $n };
+
+    if ($end eq 'the connection') {
+        sleep(2);
+
+    } elsif ($end eq 'the worker') {
+        reload();
+
+    } else {
+        my @old = workers_of(master_pid());
+        kill 'KILL', @old;
+        until_true {
+            my @now = workers_of(master_pid());
+            @now == 1 && $now[0] != $old[0];
+        };
+    }
+
+    wire('pass');
+    $put->();
+    until_true { $count->() >= $n + 2 };
+    sleep(2);
+    is($count->(), $n + 2, "after $end");
+}

@@ -19,6 +19,9 @@ versions in a member of its documents, Client(..., member='version') sends it
 there.  A document that was read without a version is not written: Unversioned
 is raised, unless save(..., unchecked=True) asks for it.
 
+client.accepted is true if the last save() or create() was answered with 202: the
+API may still not do it, and a document that is read may be that before it.
+
 create('notes', doc) sends a POST and returns the path and the document of what
 was created.  It is sent again, with the same key, only if create(..., key=KEY)
 says that the API carries out one request for a key (conflict_idempotency); the
@@ -65,6 +68,7 @@ class Client:
         self.base_url, self.known, self.tokens = base_url.rstrip('/'), {}, {}
         self.lost = set()     # paths whose last write may have been done
         self.given = {}       # what was saved last, if it was merged
+        self.accepted = False     # the last write, by 202
         self.member = member
         self.opener = urllib.request.build_opener(NoRedirection)
         self.tries, self.timeout, self.max_wait = tries, timeout, max_wait
@@ -90,6 +94,7 @@ class Client:
         """
         if doc is None and path not in self.known:
             self.get(path)
+        self.accepted = False
         given = copy.deepcopy(doc)
         reverted = self.reverts(path, doc)
         while True:
@@ -103,6 +108,7 @@ class Client:
                         or doc is None and status in (404, 410) \
                         and not (said is None and is_html(headers)):
                     self.lost.discard(path)
+                    self.accepted = status == 202
                     return self.saved(path, doc, given, headers, said)
                 server = self.get(path)
                 lost = path in self.lost
@@ -131,6 +137,7 @@ class Client:
 
         Without a key it is not sent again if it may have been carried out.
         """
+        self.accepted = False
         status, headers, said = self.send(
             'POST', path, doc, {'Idempotency-Key': key} if key else {},
             once=not key)
@@ -139,6 +146,7 @@ class Client:
             return None, None
         if status >= 300:
             raise Refused(status, said)
+        self.accepted = status == 202
         base = self.base_url + '/'
         at = urllib.parse.urljoin(base + path.lstrip('/'),
                                   headers['Location'] or 'about:')

@@ -356,6 +356,30 @@ class Alone(unittest.TestCase):
         with self.assertRaises(KeyError), self.client.lock('a'):
             raise KeyError('of the application')
 
+    def test_only_accepted(self):
+        self.assertFalse(self.client.accepted)
+        tag = {'ETag': '"1"'}
+        for status, accepted in (202, True), (200, False), (202, True), \
+                (204, False):
+            self.answers = [(200, tag, b'{"n":0}'), (status, tag, b'')]
+            self.client.get('a')
+            self.assertEqual(self.client.save('a', {'n': 1}), {'n': 1})
+            self.assertEqual(self.client.accepted, accepted)
+        self.answers = [(202, tag, b''), (200, tag, b'{"n":1}')]
+        self.assertIsNone(self.client.save('a', None))
+        self.client.get('a')
+        self.assertTrue(self.client.accepted, 'a read is no write')
+        self.answers = [(412, {}, b''), (200, {'ETag': '"2"'}, b'{"n":5}')]
+        with self.assertRaises(Conflict):
+            self.client.save('a', {'n': 2})
+        self.assertFalse(self.client.accepted, 'nothing was written')
+        self.answers = [(202, {'Location': '/b/1'}, b''), (422, {}, b'')]
+        self.assertEqual(self.client.create('b', {'n': 1}), ('b/1', None))
+        self.assertTrue(self.client.accepted)
+        with self.assertRaises(Refused):
+            self.client.create('b', {'n': 1})
+        self.assertFalse(self.client.accepted)
+
     def test_409_of_the_api(self):
         self.answers = [(409, {}, b'{"error":"taken"}'), (404, {}, b'')]
         with self.assertRaises(Refused):

@@ -37,7 +37,7 @@ const uint32_t  ngx_http_conflict_latency_bounds[] = {
 ngx_shm_zone_t *
 ngx_http_conflict_stats_add(ngx_conf_t *cf, void *tag)
 {
-    static ngx_str_t  name = ngx_string("conflict_status_7");
+    static ngx_str_t  name = ngx_string("conflict_status_8");
 
     return ngx_http_conflict_zone_add(cf, &name,
                                       sizeof(ngx_http_conflict_stats_t), tag);

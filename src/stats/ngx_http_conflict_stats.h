@@ -94,6 +94,7 @@ typedef struct {
 typedef struct {
     uint32_t                      n;
     uint32_t                      sent;       /* of them, to the store */
+    uint32_t                      added;      /* of them, as it has answered */
     u_char                        len;
     u_char                        name[NGX_HTTP_CONFLICT_STATS_FIELD];
 } ngx_http_conflict_stats_clash_t;
@@ -101,7 +102,8 @@ typedef struct {
 
 /*
  * A route is a location of a server, with an entity.  "sent" is the part of
- * the totals that was reported to the store.
+ * the totals that was sent to the store, "added" that which it is known to
+ * have.  Until it answers, the difference is sent again, with its number.
  */
 
 typedef struct {
@@ -115,6 +117,10 @@ typedef struct {
     time_t                           used;
     uint64_t                         total[NGX_HTTP_CONFLICT_COUNTS];
     uint64_t                         sent[NGX_HTTP_CONFLICT_COUNTS];
+    uint64_t                         added[NGX_HTTP_CONFLICT_COUNTS];
+    uint64_t                         sender;  /* random */
+    uint64_t                         n_sent;  /* the number of the difference */
+    uint64_t                         n_added;
     ngx_http_conflict_stats_bin_t    minute[NGX_HTTP_CONFLICT_MINUTES];
     ngx_http_conflict_stats_bin_t    hour[NGX_HTTP_CONFLICT_HOURS];
     ngx_http_conflict_stats_bin_t    day[NGX_HTTP_CONFLICT_DAYS];

@@ -155,6 +155,7 @@ ngx_http_conflict_stats_recent_clash(ngx_http_conflict_route_stats_t *route,
         clash = least;
         clash->n = 0;
         clash->sent = 0;
+        clash->added = 0;
         clash->len = clean.len;
         ngx_memcpy(clash->name, clean.data, clean.len);
     }

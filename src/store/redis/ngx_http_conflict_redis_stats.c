@@ -3,7 +3,8 @@
  * Copyright (C) the ngx_http_conflict_module authors
  *
  * The counters of this host are added to those in Redis: once a second, a
- * worker that has counted something sends the difference to what was sent.
+ * worker that has counted something sends the difference to what was sent.  If
+ * there is no answer, any worker sends the same one again before the next.
  */
 
 
@@ -15,11 +16,13 @@
 #define NGX_HTTP_CONFLICT_REDIS_STATS_LIFE   5000
 
 
-/* what was taken from the counters of a route, put back if it is lost */
+/* what is sent of the counters of a route */
 
 typedef struct {
     ngx_http_conflict_store_t        *store;
     ngx_http_conflict_route_stats_t  *stats;
+    uint64_t                          sender;
+    uint64_t                          number;
     uint32_t                          n[NGX_HTTP_CONFLICT_COUNTS];
     ngx_http_conflict_stats_clash_t   fields[NGX_HTTP_CONFLICT_STATS_FIELDS];
 } ngx_http_conflict_redis_delta_t;
@@ -29,13 +32,13 @@ static void ngx_http_conflict_redis_stats_report(ngx_event_t *ev);
 static ngx_int_t ngx_http_conflict_redis_stats_take(
     ngx_http_conflict_redis_delta_t *delta, ngx_str_t *route,
     ngx_str_t *policy);
-static void ngx_http_conflict_redis_stats_put_back(
-    ngx_http_conflict_redis_delta_t *delta);
 static ngx_int_t ngx_http_conflict_redis_stats_add(
     ngx_http_conflict_redis_delta_t *delta, ngx_str_t *route,
     ngx_str_t *policy);
 static void ngx_http_conflict_redis_stats_added(void *data, ngx_str_t *answer,
     const char *why);
+static ngx_uint_t ngx_http_conflict_redis_stats_answered(
+    ngx_http_conflict_redis_delta_t *delta);
 static void ngx_http_conflict_redis_stats_post(ngx_http_conflict_store_t *store,
     ngx_http_conflict_redis_args_t *args);
 
@@ -101,7 +104,6 @@ ngx_http_conflict_redis_stats_report(ngx_event_t *ev)
         if (ngx_http_conflict_redis_stats_add(delta, &route, &policy)
             != NGX_OK)
         {
-            ngx_http_conflict_redis_stats_put_back(delta);
             ngx_free(delta);
             ngx_http_conflict_redis_stats_changed(store);
             return;
@@ -110,25 +112,34 @@ ngx_http_conflict_redis_stats_report(ngx_event_t *ev)
 }
 
 
-/* takes the counts that were not sent yet.  NGX_DECLINED: there are none */
+/*
+ * Takes the counts that were sent without an answer, or else those that were
+ * not sent yet.  NGX_DECLINED: there are none.
+ */
 
 static ngx_int_t
 ngx_http_conflict_redis_stats_take(ngx_http_conflict_redis_delta_t *delta,
     ngx_str_t *route, ngx_str_t *policy)
 {
     ngx_int_t                         rc;
-    ngx_uint_t                        i;
+    ngx_uint_t                        i, next;
     ngx_http_conflict_stats_clash_t  *field;
     ngx_http_conflict_route_stats_t  *stats;
 
     stats = delta->stats;
-    rc = NGX_DECLINED;
 
     ngx_http_conflict_stats_lock();
 
+    next = (stats->n_sent == stats->n_added);
+    rc = next ? NGX_DECLINED : NGX_OK;
+
     for (i = 0; i < NGX_HTTP_CONFLICT_COUNTS; i++) {
-        delta->n[i] = (uint32_t) (stats->total[i] - stats->sent[i]);
-        stats->sent[i] = stats->total[i];
+
+        if (next) {
+            stats->sent[i] = stats->total[i];
+        }
+
+        delta->n[i] = (uint32_t) (stats->sent[i] - stats->added[i]);
 
         if (delta->n[i]) {
             rc = NGX_OK;
@@ -138,14 +149,28 @@ ngx_http_conflict_redis_stats_take(ngx_http_conflict_redis_delta_t *delta,
     for (i = 0; i < NGX_HTTP_CONFLICT_STATS_FIELDS; i++) {
         field = &stats->fields[i];
 
+        if (next) {
+            field->sent = field->n;
+        }
+
         delta->fields[i] = *field;
-        delta->fields[i].n = field->n - field->sent;
-        field->sent = field->n;
+        delta->fields[i].n = field->sent - field->added;
 
         if (delta->fields[i].n) {
             rc = NGX_OK;
         }
     }
+
+    if (stats->sender == 0) {
+        stats->sender = ngx_http_conflict_redis_codec_token();
+    }
+
+    if (next && rc == NGX_OK) {
+        stats->n_sent++;
+    }
+
+    delta->sender = stats->sender;
+    delta->number = stats->n_sent;
 
     route->len = ngx_sprintf(route->data, "%*s\t%*s\t%*s",
                              (size_t) stats->server.len, stats->server.data,
@@ -161,42 +186,6 @@ ngx_http_conflict_redis_stats_take(ngx_http_conflict_redis_delta_t *delta,
     ngx_http_conflict_stats_unlock();
 
     return rc;
-}
-
-
-static void
-ngx_http_conflict_redis_stats_put_back(ngx_http_conflict_redis_delta_t *delta)
-{
-    ngx_uint_t                        i;
-    ngx_http_conflict_stats_clash_t  *field;
-    ngx_http_conflict_route_stats_t  *stats;
-
-    if (ngx_http_conflict_stats == NULL) {
-        return;
-    }
-
-    stats = delta->stats;
-
-    ngx_http_conflict_stats_lock();
-
-    for (i = 0; i < NGX_HTTP_CONFLICT_COUNTS; i++) {
-        stats->sent[i] -= delta->n[i];
-    }
-
-    for (i = 0; i < NGX_HTTP_CONFLICT_STATS_FIELDS; i++) {
-        field = &stats->fields[i];
-
-        /* unless another field has its place now */
-
-        if (field->len == delta->fields[i].len
-            && ngx_memcmp(field->name, delta->fields[i].name, field->len) == 0
-            && field->sent >= delta->fields[i].n)
-        {
-            field->sent -= delta->fields[i].n;
-        }
-    }
-
-    ngx_http_conflict_stats_unlock();
 }
 
 
@@ -220,6 +209,12 @@ ngx_http_conflict_redis_stats_add(ngx_http_conflict_redis_delta_t *delta,
                                   NGX_HTTP_CONFLICT_REDIS_STATS_ROUTE, route);
     ngx_http_conflict_redis_codec_bytes(&args,
                                   NGX_HTTP_CONFLICT_REDIS_STATS_POLICY, policy);
+    ngx_http_conflict_redis_codec_link(&args,
+                                  NGX_HTTP_CONFLICT_REDIS_STATS_SENDER, "",
+                                  delta->sender, "");
+    ngx_http_conflict_redis_codec_number(&args,
+                                  NGX_HTTP_CONFLICT_REDIS_STATS_NUMBER,
+                                  delta->number);
 
     n = 0;
 
@@ -261,15 +256,52 @@ ngx_http_conflict_redis_stats_added(void *data, ngx_str_t *answer,
 {
     ngx_http_conflict_redis_delta_t *delta = data;
 
-    if (answer == NULL && ngx_http_conflict_stats) {
-        ngx_http_conflict_redis_stats_put_back(delta);
-
-        if (!ngx_exiting) {
-            ngx_http_conflict_redis_stats_changed(delta->store);
-        }
+    if (ngx_http_conflict_stats
+        && (answer == NULL || ngx_http_conflict_redis_stats_answered(delta))
+        && !ngx_exiting)
+    {
+        ngx_http_conflict_redis_stats_changed(delta->store);
     }
 
     ngx_free(delta);
+}
+
+
+/* whether more is to be sent */
+
+static ngx_uint_t
+ngx_http_conflict_redis_stats_answered(ngx_http_conflict_redis_delta_t *delta)
+{
+    ngx_uint_t                        i, more;
+    ngx_http_conflict_route_stats_t  *stats;
+
+    stats = delta->stats;
+    more = 0;
+
+    ngx_http_conflict_stats_lock();
+
+    /* another worker may have sent the same, and the next one since */
+
+    if (delta->number == stats->n_sent && stats->n_sent != stats->n_added) {
+
+        for (i = 0; i < NGX_HTTP_CONFLICT_COUNTS; i++) {
+            stats->added[i] = stats->sent[i];
+        }
+
+        for (i = 0; i < NGX_HTTP_CONFLICT_STATS_FIELDS; i++) {
+            stats->fields[i].added = stats->fields[i].sent;
+        }
+
+        stats->n_added = stats->n_sent;
+    }
+
+    for (i = 0; i < NGX_HTTP_CONFLICT_COUNTS; i++) {
+        more |= (stats->added[i] != stats->total[i]);
+    }
+
+    ngx_http_conflict_stats_unlock();
+
+    return more;
 }
 
 

@@ -16,7 +16,7 @@
 /* those of a call, and two for each counter and each field */
 
 #define NGX_HTTP_CONFLICT_REDIS_STATS_ARGS                                    \
-    (9 + 2 * (NGX_HTTP_CONFLICT_COUNTS + NGX_HTTP_CONFLICT_STATS_FIELDS))
+    (11 + 2 * (NGX_HTTP_CONFLICT_COUNTS + NGX_HTTP_CONFLICT_STATS_FIELDS))
 
 
 /*

@@ -3,9 +3,10 @@
 -- input:   KEYS 1 PREFIX{stats}; recent, find: the audit stream
 --          ARGV 6 verb
 --               add: 7 the route: server, location, entity, with tabs in
---                   between, 8 policy, 9 number of pairs of a counter's number
---                   and its count, then these, then pairs of a field and its
---                   number of clashes
+--                   between, 8 policy, 9 sender, 10 the number of its call,
+--                   11 number of pairs of a counter's number and its count,
+--                   then these, then pairs of a field and its number of
+--                   clashes
 --               often: 7 the resource that had a conflict
 --               lock, unlock: 7 the resource, 8 idle (msec), 9 acquired
 --                   (usec), 10 user, 11 client
@@ -63,7 +64,7 @@ end
 -- adds the pairs to a bin and extends its life
 
 local function add(name, n, life)
-    for i = 10, 8 + 2 * ARGV[9], 2 do
+    for i = 12, 10 + 2 * ARGV[11], 2 do
         call('HINCRBY', name, n .. ':' .. ARGV[i], ARGV[i + 1])
     end
 
@@ -72,11 +73,15 @@ end
 
 if verb == 'add' then
 
-    -- the call may arrive twice
+    -- a call is sent again until it is answered, and only then the next one
 
-    if not call('SET', key .. ':seen:' .. token, 1, 'NX', 'PX', 120000) then
+    local seen = key .. ':seen:' .. ARGV[9]
+
+    if tonumber(ARGV[10]) <= tonumber(call('GET', seen) or 0) then
         return done('0')
     end
+
+    call('SET', seen, ARGV[10], 'PX', 7 * DAY)
 
     local n = route()
 
@@ -88,7 +93,7 @@ if verb == 'add' then
 
     local clashes = key .. ':f:' .. n
 
-    for i = 10 + 2 * ARGV[9], #ARGV, 2 do
+    for i = 12 + 2 * ARGV[11], #ARGV, 2 do
         call('ZINCRBY', clashes, ARGV[i + 1], ARGV[i])
         call('PEXPIRE', clashes, 90 * DAY)
     end

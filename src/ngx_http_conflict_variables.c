@@ -27,6 +27,8 @@ static ngx_int_t ngx_http_conflict_variables_get(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_conflict_variables_fetch(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_conflict_variables_uncached(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_conflict_variables_number(ngx_http_request_t *r,
     ngx_str_t *value, const char *format, uint64_t n);
 
@@ -63,6 +65,10 @@ static ngx_http_variable_t  ngx_http_conflict_vars[] = {
 
     { ngx_string("conflict_fetch"), NULL, ngx_http_conflict_variables_fetch,
       0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("conflict_internal_uncached"), NULL,
+      ngx_http_conflict_variables_uncached, 0,
+      NGX_HTTP_VAR_NOCACHEABLE|NGX_HTTP_VAR_NOHASH, 0 },
 
       ngx_http_null_variable
 };
@@ -235,6 +241,31 @@ ngx_http_conflict_variables_fetch(ngx_http_request_t *r,
             v->data = (u_char *) "1";
             break;
         }
+    }
+
+    return NGX_OK;
+}
+
+
+/* "1" also in a POST that is to be sent, and not answered by a cache */
+
+static ngx_int_t
+ngx_http_conflict_variables_uncached(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_conflict_ctx_t  *ctx;
+
+    (void) ngx_http_conflict_variables_fetch(r, v, data);
+
+    if (r != r->main || !(r->method & NGX_HTTP_POST)) {
+        return NGX_OK;
+    }
+
+    ctx = ngx_http_conflict_ctx(r);
+
+    if (ctx && (ctx->idempotency || (ctx->write && !ctx->conf->report))) {
+        v->len = 1;
+        v->data = (u_char *) "1";
     }
 
     return NGX_OK;

@@ -85,7 +85,7 @@ is($b->{token}, 5, 'its token');
 until_true { got(id => 'a')->{lease} == 0 };
 cmp_ok(got(id => 'a')->{ttl}, '>', 0, 'the lease ends, the blob stays');
 
-blob('put', id => 'a', token => 5, lease => 60000);
+blob('put', id => 'a', from => 5, token => 5, lease => 60000);
 cmp_ok(got(id => 'a')->{lease}, '>', 100, 'a longer lease');
 
 
@@ -103,17 +103,55 @@ is($r->{found}[0]{token}, 7, 'whose it is');
 is(blob('claim', id => 'a', token => 7, body => 'again')->{done}, 1,
    'the first again, as if its answer was lost');
 
-is(blob('put', id => 'a', token => 8, body => 'x')->{done}, 0,
+is(blob('put', id => 'a', from => 8, body => 'x')->{done}, 0,
    'only its owner replaces it');
 is(got(id => 'a')->{body}, 'again', 'unchanged');
-is(blob('put', id => 'a', token => 7, body => 'end')->{done}, 1, 'the owner');
+is(blob('put', id => 'a', from => 7, token => 7, body => 'end')->{done}, 1,
+   'the owner');
 is(got(id => 'a')->{body}, 'end', 'replaced');
 
-is(blob('remove', id => 'a', token => 8)->{done}, 0, 'only its owner removes');
-is(blob('remove', id => 'a', token => 7)->{done}, 1, 'it');
-is(blob('put', id => 'a', token => 7, body => 'x')->{done}, 0,
+is(blob('remove', id => 'a', from => 8)->{done}, 0, 'only its owner removes');
+is(blob('remove', id => 'a', from => 7)->{done}, 1, 'it');
+is(blob('put', id => 'a', from => 7, body => 'x')->{done}, 0,
    'none is replaced');
 is(got(id => 'a'), undef, 'and none inserted');
+
+
+=== claims that are taken over
+--- steps
+blob('claim', id => 'a', token => 7, lease => 60000);
+
+my $r = blob('claim', id => 'a', from => 7, token => 8);
+is($r->{done}, 0, 'not before the lease has ended');
+cmp_ok($r->{found}[0]{lease}, '>', 0, 'as is told');
+
+blob('put', id => 'a', from => 7, token => 7, lease => 1);
+until_true { got(id => 'a')->{lease} == 0 };
+
+is(blob('claim', id => 'a', from => 6, token => 8)->{done}, 0,
+   'nor from another one');
+is(blob('claim', id => 'a', from => 7, token => 8, body => 'second')->{done},
+   1, 'taken over');
+is(got(id => 'a')->{token}, 8, 'by a token of its own');
+is(got(id => 'a')->{body}, 'second', 'with all it has');
+is(blob('claim', id => 'a', from => 7, token => 8)->{done}, 1,
+   'again, as if the answer was lost');
+
+is(blob('claim', id => 'a', from => 7, token => 9)->{done}, 0, 'once');
+is(blob('put', id => 'a', from => 7, token => 7)->{done}, 0,
+   'the first one does not replace it');
+is(blob('remove', id => 'a', from => 7)->{done}, 0, 'nor remove it');
+
+is(blob('put', id => 'a', from => 8, body => 'end')->{done}, 1, 'ended');
+is(blob('put', id => 'a', from => 8, token => 8)->{done}, 0,
+   'it has no owner now');
+is(blob('claim', id => 'a', from => 8, token => 9)->{done}, 0,
+   'and is not taken over');
+is(blob('claim', id => 'a', token => 8)->{done}, 0, 'nor claimed again');
+is(got(id => 'a')->{body}, 'end', 'unchanged');
+
+is(blob('claim', id => 'b', from => 7, token => 8)->{done}, 1,
+   'there is none any more: a new one');
 
 
 === indexes

@@ -243,3 +243,52 @@ is(scalar(grep { "$_->{method} $_->{target}" eq 'POST /plain/1' } seen()), 2,
    'each is sent');
 is(scalar(grep { "$_->{method} $_->{target}" eq 'POST /plain/2' } seen()), 1,
    'the other ones are not');
+
+
+=== nor is one that is sent once, or has a precondition
+--- http_config
+    proxy_cache_path $TEST_NGINX_SERVER_ROOT/cache keys_zone=cache:1m;
+    proxy_cache cache;
+    proxy_cache_key $request_method$uri;
+    proxy_cache_methods POST;
+    proxy_cache_valid 200 201 204 1m;
+--- config
+    location / {
+        conflict version;
+        conflict_idempotency on;
+        proxy_pass http://api;
+    }
+    location /report/ {
+        conflict version report;
+        proxy_pass http://api/plain/;
+    }
+--- steps
+set_doc("/plain/$_", { n => 0 }) for 1 .. 4;
+
+sub posts {
+    return scalar grep { "$_->{method} $_->{target}" eq "POST /plain/$_[0]" }
+                  seen();
+}
+
+my $r = GET('/plain/1');
+
+for my $n (1, 2) {
+    $r = http('POST', '/plain/1', body => { n => $n },
+              headers => ['If-Match: ' . header($r, 'ETag')]);
+    like(header($r, 'Conflict'), qr/^passed;version=/, "with a base, $n");
+
+    is(http('POST', '/plain/2', body => { n => $n },
+            headers => ["Idempotency-Key: key-$$-000000000000$n"])->{status},
+       204, "with a key, $n");
+
+    is(http('POST', '/plain/3', body => { n => $n })->{status}, 204,
+       "with none, $n");
+
+    is(http('POST', '/report/4', body => { n => $n },
+            headers => ['If-Match: *'])->{status}, 204, "in report mode, $n");
+}
+
+is(posts(1), 2, 'with a base, each is sent');
+is(posts(2), 2, 'with a key as well');
+is(posts(3), 1, 'the others are not');
+is(posts(4), 1, 'nor where nothing is to change');

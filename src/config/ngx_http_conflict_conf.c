@@ -48,7 +48,7 @@ ngx_http_conflict_conf_create_main(ngx_conf_t *cf)
      *     nmcf->no_quarantine = 0;
      *     nmcf->rule_directive = { 0, NULL };
      *     nmcf->merges = 0;
-     *     nmcf->fetch = NULL;
+     *     nmcf->uncached = NULL;
      *     nmcf->captures = 0;
      *     nmcf->charset = NULL;
      *     nmcf->addition = NULL;

@@ -150,7 +150,7 @@ typedef struct {
     ngx_uint_t                        merges;         /* any location does */
     ngx_array_t                      *rules;          /* of the last location */
     ngx_array_t                      *fields;         /* made of them */
-    ngx_http_complex_value_t         *fetch;          /* $conflict_fetch */
+    ngx_http_complex_value_t         *uncached;       /* no cache answers */
     ngx_uint_t                        captures;       /* filters may change the
                                                          latest body */
     ngx_module_t                     *charset;        /* filters, or NULL */
@@ -540,9 +540,9 @@ ngx_int_t ngx_http_conflict_open_files_bypass(ngx_http_request_t *r);
 
 
 /*
- * Adds $conflict_fetch to proxy_cache_bypass and its like, so that no cache
- * answers the own GET, nor a POST that is a write, and sets nlcf->unbuffered,
- * nlcf->upstream and nlcf->proxy_method.
+ * Adds a variable to proxy_cache_bypass and its like, so that no cache answers
+ * the own GET, nor a POST that is a write or has an Idempotency-Key, and sets
+ * nlcf->unbuffered, nlcf->upstream and nlcf->proxy_method.
  */
 ngx_int_t ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *nlcf);

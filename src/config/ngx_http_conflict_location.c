@@ -302,7 +302,7 @@ ngx_http_conflict_location_start(ngx_conf_t *cf,
 }
 
 
-/* user, client, and what the own GET needs */
+/* user, client, and what no cache may answer */
 
 static ngx_int_t
 ngx_http_conflict_location_identity(ngx_conf_t *cf,
@@ -310,7 +310,7 @@ ngx_http_conflict_location_identity(ngx_conf_t *cf,
 {
     static ngx_str_t  user = ngx_string("$remote_user");
     static ngx_str_t  client = ngx_string("$http_x_client");
-    static ngx_str_t  fetch = ngx_string("$conflict_fetch");
+    static ngx_str_t  uncached = ngx_string("$conflict_internal_uncached");
 
     conf->user_set = (conf->user != NULL);
 
@@ -333,9 +333,10 @@ ngx_http_conflict_location_identity(ngx_conf_t *cf,
         }
     }
 
-    if (nmcf->fetch == NULL) {
-        nmcf->fetch = ngx_http_conflict_directive_value_complex(cf, &fetch);
-        if (nmcf->fetch == NULL) {
+    if (nmcf->uncached == NULL) {
+        nmcf->uncached = ngx_http_conflict_directive_value_complex(cf,
+                                                                   &uncached);
+        if (nmcf->uncached == NULL) {
             return NGX_ERROR;
         }
     }

@@ -127,7 +127,7 @@ ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
             return NGX_ERROR;
         }
 
-        *cv = *nmcf->fetch;
+        *cv = *nmcf->uncached;
         ucf->cache_bypass = bypass;
 
 #endif

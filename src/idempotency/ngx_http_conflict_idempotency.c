@@ -19,6 +19,8 @@
     (CONFLICT_BASE|CONFLICT_CHAIN|CONFLICT_IF_MATCH|CONFLICT_IF_NONE_ANY)
 
 
+static ngx_int_t ngx_http_conflict_idempotency_open(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_idempotency_next(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_idempotency_unavailable(
@@ -53,7 +55,7 @@ ngx_http_conflict_idempotency_create(ngx_http_request_t *r,
         previous->idempotency = NULL;
 
         idem->timer.data = ctx;
-        idem->earlier = previous->lease.redirected;
+        idem->earlier |= previous->lease.redirected;
 
         ctx->idempotency = idem;
         ctx->hold.key = previous->hold.key;
@@ -135,32 +137,20 @@ ngx_http_conflict_idempotency_body(ngx_http_conflict_ctx_t *ctx)
 ngx_http_conflict_state_e
 ngx_http_conflict_idempotency_claim(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_request_t               *r;
+    uint64_t                          from;
     ngx_http_conflict_op_t           *op;
     ngx_http_conflict_idempotency_t  *idem;
 
-    r = ctx->request;
     idem = ctx->idempotency;
 
-    if (ngx_http_conflict_random((u_char *) &idem->token, sizeof(uint64_t))
-        != NGX_OK
-        || ngx_http_conflict_idempotency_key_scope(r, ctx) != NGX_OK)
+    if (idem->op == NULL
+        && ngx_http_conflict_idempotency_open(ctx->request, ctx) != NGX_OK)
     {
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
-    /* 0 is no token */
-    idem->token |= 1;
-
-    op = ngx_http_conflict_blob_create(r, ctx->conf->store, &idem->partition);
-    if (op == NULL) {
-        return NGX_HTTP_CONFLICT_STATE_ERROR;
-    }
-
-    idem->op = op;
-    idem->asked = 1;
-
-    op->done = ngx_http_conflict_idempotency_done;
+    op = idem->op;
+    from = idem->earlier ? op->blob->out.found->token : 0;
 
     if (ngx_http_conflict_idempotency_entry(ctx, op,
                                        NGX_HTTP_CONFLICT_IDEMPOTENCY_RUNNING)
@@ -170,12 +160,44 @@ ngx_http_conflict_idempotency_claim(ngx_http_conflict_ctx_t *ctx)
     }
 
     op->blob->in.verb = NGX_HTTP_CONFLICT_BLOB_CLAIM;
+    op->blob->in.from = from;
 
     ctx->timing.store_start = ngx_current_msec;
 
     op->rc = op->store->ops->blob(op);
 
     return NGX_HTTP_CONFLICT_STATE_KEY_STORE_CLAIMED;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_idempotency_open(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_idempotency_t  *idem;
+
+    idem = ctx->idempotency;
+
+    if (ngx_http_conflict_random((u_char *) &idem->token, sizeof(uint64_t))
+        != NGX_OK
+        || ngx_http_conflict_idempotency_key_scope(r, ctx) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    /* 0 is no token */
+    idem->token |= 1;
+
+    idem->op = ngx_http_conflict_blob_create(r, ctx->conf->store,
+                                             &idem->partition);
+    if (idem->op == NULL) {
+        return NGX_ERROR;
+    }
+
+    idem->op->done = ngx_http_conflict_idempotency_done;
+    idem->asked = 1;
+
+    return NGX_OK;
 }
 
 
@@ -250,7 +272,9 @@ ngx_http_conflict_idempotency_unavailable(ngx_http_conflict_ctx_t *ctx)
 
     if (error == NGX_HTTP_CONFLICT_STORE_DOWN) {
         idem->claimed = 1;
-        ngx_http_conflict_idempotency_settle(ctx, 0);
+        ngx_http_conflict_idempotency_settle(ctx,
+                      idem->earlier ? NGX_HTTP_CONFLICT_IDEMPOTENCY_UNKNOWN
+                                    : 0);
 
         if (ctx->conf->store_error == NGX_HTTP_CONFLICT_STORE_ERROR_PASS) {
             return ngx_http_conflict_idempotency_next(ctx);
@@ -334,8 +358,9 @@ ngx_http_conflict_idempotency_found(ngx_http_conflict_ctx_t *ctx)
 
 /*
  * A write with a base is checked by that, as without a key: if it was carried
- * out, its base is stale.  It takes the claim over.  Where a stale write may
- * pass, and without a base, nothing can tell; nor can "If-Match: *".
+ * out, its base is stale.  It takes the claim over, unless another one has done
+ * so since.  Where a stale write may pass, and without a base, nothing can
+ * tell; nor can "If-Match: *".
  */
 
 static ngx_http_conflict_state_e
@@ -353,12 +378,16 @@ ngx_http_conflict_idempotency_unknown(ngx_http_conflict_ctx_t *ctx)
     }
 
     idem = ctx->idempotency;
-    idem->token = idem->op->blob->out.found->token;
 
-    ngx_http_conflict_idempotency_hold(ctx);
-    ngx_http_conflict_idempotency_renew(&idem->timer);
+    if (idem->earlier) {
+        return ngx_http_conflict_idempotency_refuse(ctx,
+                                          NGX_HTTP_CONFLICT_ANSWER_KEY_RUNNING,
+                                          NGX_HTTP_CONFLICT_OUTCOME_BUSY);
+    }
 
-    return NGX_HTTP_CONFLICT_STATE_STORE_BEGIN;
+    idem->earlier = 1;
+
+    return NGX_HTTP_CONFLICT_STATE_KEY_STORE_CLAIM;
 }
 
 
@@ -417,10 +446,13 @@ ngx_http_conflict_idempotency_entry(ngx_http_conflict_ctx_t *ctx,
     blob->in.verb = NGX_HTTP_CONFLICT_BLOB_PUT;
     blob->in.kind = NGX_HTTP_CONFLICT_BLOB_ANSWER;
     blob->in.id = ngx_http_conflict_idempotency_id;
-    blob->in.token = idem->token;
+    blob->in.from = idem->token;
     blob->in.ttl = ctx->conf->idempotency_ttl;
     blob->in.pinned = (what == NGX_HTTP_CONFLICT_IDEMPOTENCY_RUNNING
                        || what == NGX_HTTP_CONFLICT_IDEMPOTENCY_UNKNOWN);
+
+    /* what is kept is nobody's: a renewal may come late */
+    blob->in.token = blob->in.pinned ? idem->token : 0;
 
     blob->in.head.len = 1 + NGX_HTTP_CONFLICT_IDEMPOTENCY_DIGEST;
 
@@ -496,9 +528,15 @@ ngx_http_conflict_idempotency_done(ngx_http_conflict_op_t *op)
         return;
     }
 
+    if (blob->in.from) {
+        /* taken over: unknown again after the lease */
+        return;
+    }
+
     /* the request has ended before it was sent */
 
     blob->in.verb = NGX_HTTP_CONFLICT_BLOB_REMOVE;
+    blob->in.from = blob->in.token;
     blob->in.patience = blob->in.lease;
 
     op->rc = op->store->ops->blob(op);

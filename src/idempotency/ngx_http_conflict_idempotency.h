@@ -48,7 +48,8 @@ struct ngx_http_conflict_idempotency_s {
     unsigned                 asked:1;      /* the store, whether it is new */
     unsigned                 claimed:1;    /* and not released, nor settled */
     unsigned                 done:1;       /* before a redirect to a page */
-    unsigned                 earlier:1;    /* it may be done, in a location
+    unsigned                 earlier:1;    /* it may be done: by a request
+                                              with this key, or in a location
                                               that did not guard it */
     unsigned                 judged:1;     /* by the response header */
     unsigned                 capturing:1;  /* the body of the response */

@@ -31,7 +31,8 @@ extern const char  ngx_http_conflict_blob_letters[];
 
 typedef enum {
     /*
-     * Inserts the blob if there is none under this id: out.done is 1 then.
+     * Inserts the blob if there is none under this id, or takes over the one
+     * that has the token in.from, if its lease has ended: out.done is 1 then.
      * Otherwise out.done is 0, and out.found has the one that is there, with
      * its body.  One atomic step.  A claim has a token; repeated with the same
      * token, it is as the first one.
@@ -39,7 +40,7 @@ typedef enum {
     NGX_HTTP_CONFLICT_BLOB_CLAIM = 0,
 
     /*
-     * Inserts or replaces.  With in.token, only replaces, and only a blob
+     * Inserts or replaces.  With in.from, only replaces, and only a blob
      * that has this token: otherwise out.done is 0 and nothing has changed.
      * A blob that is replaced stays in the indexes that it was inserted in,
      * and keeps its number.
@@ -52,8 +53,8 @@ typedef enum {
     NGX_HTTP_CONFLICT_BLOB_GET,
 
     /*
-     * With in.token, only a blob that has it.  out.done is 1 if one was
-     * removed.
+     * With in.from, only a blob that has this token.  out.done is 1 if one
+     * was removed.
      */
     NGX_HTTP_CONFLICT_BLOB_REMOVE,
 
@@ -125,11 +126,13 @@ struct ngx_http_conflict_blob_s {
          * Of a claim and a put: who may replace the blob later, a number that
          * no other has, and until when it is expected to, unless the lease is
          * extended by another put.  The end of a lease changes nothing but
-         * found.lease.
+         * found.lease, and that the blob may be taken over.
          */
-        uint64_t                        token;  /* 0: none; of a put and
-                                                   remove: a condition */
+        uint64_t                        token;  /* 0: none */
         ngx_msec_t                      lease;
+
+        /* of a claim, put and remove: the token that the blob has now */
+        uint64_t                        from;   /* 0: any; of a claim: none */
 
         /*
          * Of a claim and a put: it would be unsafe to lose this blob, so no

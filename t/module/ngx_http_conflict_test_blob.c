@@ -204,6 +204,7 @@ ngx_http_conflict_test_blob_args(ngx_http_request_t *r,
     blob->in.body = ngx_http_conflict_test_blob_text(r, "body");
     blob->in.ttl = ngx_http_conflict_test_blob_number(r, "ttl");
     blob->in.token = ngx_http_conflict_test_blob_number(r, "token");
+    blob->in.from = ngx_http_conflict_test_blob_number(r, "from");
     blob->in.lease = ngx_http_conflict_test_blob_number(r, "lease");
     blob->in.pinned = ngx_http_conflict_test_blob_number(r, "pinned");
     blob->in.before = ngx_http_conflict_test_blob_number(r, "before");

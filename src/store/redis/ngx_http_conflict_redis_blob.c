@@ -120,8 +120,8 @@ ngx_http_conflict_redis_blob_args(ngx_http_conflict_blob_t *blob,
         ngx_http_conflict_redis_codec_bytes(args,
                              NGX_HTTP_CONFLICT_REDIS_BLOB_ID, &blob->in.id);
         ngx_http_conflict_redis_codec_hash(args,
-                             NGX_HTTP_CONFLICT_REDIS_BLOB_TOKEN,
-                             blob->in.token);
+                             NGX_HTTP_CONFLICT_REDIS_BLOB_FROM,
+                             blob->in.from);
         return;
 
     default: /* claim, put */
@@ -130,6 +130,9 @@ ngx_http_conflict_redis_blob_args(ngx_http_conflict_blob_t *blob,
 
     ngx_http_conflict_redis_codec_bytes(args,
                              NGX_HTTP_CONFLICT_REDIS_BLOB_ID, &blob->in.id);
+    ngx_http_conflict_redis_codec_hash(args,
+                             NGX_HTTP_CONFLICT_REDIS_BLOB_FROM,
+                             blob->in.from);
     ngx_http_conflict_redis_codec_hash(args,
                              NGX_HTTP_CONFLICT_REDIS_BLOB_TOKEN,
                              blob->in.token);

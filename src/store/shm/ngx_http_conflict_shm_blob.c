@@ -95,11 +95,16 @@ static ngx_int_t
 ngx_http_conflict_shm_blob_claim(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_blobs_t *sh, uint64_t hash[2])
 {
+    ngx_http_conflict_blob_t      *blob;
     ngx_http_conflict_shm_blob_t  *b;
 
+    blob = op->blob;
     b = ngx_http_conflict_shm_blob_zone_find(op, sh, hash);
 
-    if (b && (op->blob->in.token == 0 || b->token != op->blob->in.token)) {
+    if (b && (blob->in.token == 0 || b->token != blob->in.token)
+        && (blob->in.from == 0 || b->token != blob->in.from
+            || b->lease > ngx_current_msec))
+    {
         return ngx_http_conflict_shm_blob_show(op, b, 1);
     }
 
@@ -115,12 +120,12 @@ ngx_http_conflict_shm_blob_put(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_blob_t  *b, *old;
 
     replaces = (op->blob->in.verb == NGX_HTTP_CONFLICT_BLOB_PUT
-                && op->blob->in.token);
+                && op->blob->in.from);
 
     if (replaces) {
         old = ngx_http_conflict_shm_blob_zone_find(op, sh, hash);
 
-        if (old == NULL || old->token != op->blob->in.token) {
+        if (old == NULL || old->token != op->blob->in.from) {
             return NGX_OK;
         }
     }
@@ -174,7 +179,7 @@ ngx_http_conflict_shm_blob_drop(ngx_http_conflict_op_t *op,
 
     b = ngx_http_conflict_shm_blob_zone_find(op, sh, hash);
 
-    if (b && (op->blob->in.token == 0 || b->token == op->blob->in.token)) {
+    if (b && (op->blob->in.from == 0 || b->token == op->blob->in.from)) {
         ngx_http_conflict_shm_blob_zone_remove(op, sh, b);
         op->blob->out.done = 1;
     }

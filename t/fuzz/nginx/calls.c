@@ -283,6 +283,7 @@ blobs(ngx_str_t *key, ngx_http_conflict_blob_verb_e verb)
     blob->in.id = *key;
     blob->in.body = *key;
     blob->in.ttl = 1000;
+    blob->in.from = 1;
     blob->in.token = 1;
     blob->in.lease = 1;
     blob->in.indexes = 1;

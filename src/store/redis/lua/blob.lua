@@ -2,11 +2,11 @@
 --
 -- input:   KEYS 3 prefix of the blobs of this partition
 --          ARGV 6 verb, 7 kind, a letter;
---          claim, put: 8 id, 9 token ("-": none), 10 lease (msec), 11 ttl
---               (msec), 12 head, 13 body, 14 number of indexes, then pairs of
---               the max of an index ("0": no bound) and its name
+--          claim, put: 8 id, 9 from, 10 token ("-": none), 11 lease (msec),
+--               12 ttl (msec), 13 head, 14 body, 15 number of indexes, then
+--               pairs of the max of an index ("0": no bound) and its name
 --          get: 8 id
---          remove: 8 id, 9 token
+--          remove: 8 id, 9 from
 --          list: 8 index, 9 before: a number ("0": from the newest), 10 max
 -- output:  ... done, number, evicted, number of blobs that follow; for each of
 --          them: number, token, lease, ttl, size of its body, then the lengths
@@ -17,7 +17,7 @@
 -- ids by number; it may have ids of blobs that have expired.
 
 local verb, prefix = ARGV[6], KEYS[3] .. ':' .. ARGV[7] .. ':'
-local id, given = ARGV[8], ARGV[9]
+local id, from, token = ARGV[8], ARGV[9], ARGV[10]
 
 local function key_of(name)
     return prefix .. 'i:' .. name
@@ -67,7 +67,7 @@ end
 
 local function keep(index)
     call('PEXPIRE', index, text(max(call('PTTL', index),
-                                    tonumber(ARGV[11]))))
+                                    tonumber(ARGV[12]))))
 end
 
 -- a number that is higher than all others of the indexes
@@ -75,17 +75,17 @@ end
 local function link()
     local n = tonumber(usec())
 
-    for i = 1, ARGV[14] do
-        local top = call('ZREVRANGE', index_of(ARGV[14 + 2 * i]), 0, 0,
+    for i = 1, ARGV[15] do
+        local top = call('ZREVRANGE', index_of(ARGV[15 + 2 * i]), 0, 0,
                          'WITHSCORES')[2]
         n = max(n, tonumber(top or 0) + 1)
     end
 
     number = text(n)
 
-    for i = 1, ARGV[14] do
-        local limit = tonumber(ARGV[13 + 2 * i])
-        local index = index_of(ARGV[14 + 2 * i])
+    for i = 1, ARGV[15] do
+        local limit = tonumber(ARGV[14 + 2 * i])
+        local index = index_of(ARGV[15 + 2 * i])
 
         call('ZADD', index, number, id)
         keep(index)
@@ -94,13 +94,13 @@ local function link()
             evicted = evicted + drop(call('ZPOPMIN', index)[1])
         end
 
-        call('HSET', key_of(id), 'x' .. i, ARGV[14 + 2 * i])
+        call('HSET', key_of(id), 'x' .. i, ARGV[15 + 2 * i])
     end
 end
 
 local function put()
     local blob = key_of(id)
-    local lease = tonumber(ARGV[10])
+    local lease = tonumber(ARGV[11])
 
     local f = call('HMGET', blob, 'n', 'x1', 'x2', 'x3')
 
@@ -116,19 +116,21 @@ local function put()
         end
     end
 
-    call('HSET', blob, 'h', ARGV[12], 'v', ARGV[13], 't', given,
+    call('HSET', blob, 'h', ARGV[13], 'v', ARGV[14], 't', token,
          'l', text(lease > 0 and now + lease or 0), 'n', number)
-    call('PEXPIRE', blob, ARGV[11])
+    call('PEXPIRE', blob, ARGV[12])
 
     done = 1
 end
 
 if verb == 'claim' then
-    local token = call('HGET', key_of(id), 't')
+    local f = call('HMGET', key_of(id), 't', 'l')
 
     -- its own token: the answer to this call was lost
 
-    if token and (given == '-' or token ~= given) then
+    if f[1] and (token == '-' or f[1] ~= token)
+       and (from == '-' or f[1] ~= from or tonumber(f[2]) > now)
+    then
         show(id, true)
 
     else
@@ -137,7 +139,7 @@ if verb == 'claim' then
 
 elseif verb == 'put' then
 
-    if given == '-' or call('HGET', key_of(id), 't') == given then
+    if from == '-' or call('HGET', key_of(id), 't') == from then
         put()
     end
 
@@ -146,21 +148,21 @@ elseif verb == 'get' then
 
 elseif verb == 'remove' then
 
-    if given == '-' or call('HGET', key_of(id), 't') == given then
+    if from == '-' or call('HGET', key_of(id), 't') == from then
         done = drop(id)
     end
 
 else
     local index, limit = index_of(id), tonumber(ARGV[10])
-    local from = given == '0' and '+inf' or '(' .. given
+    local last = from == '0' and '+inf' or '(' .. from
     local page
 
     repeat
-        page = call('ZREVRANGEBYSCORE', index, from, '-inf', 'WITHSCORES',
+        page = call('ZREVRANGEBYSCORE', index, last, '-inf', 'WITHSCORES',
                     'LIMIT', 0, limit)
 
         for i = 1, #page, 2 do
-            from = '(' .. page[i + 1]
+            last = '(' .. page[i + 1]
 
             if blobs < limit and not show(page[i], false) then
                 call('ZREM', index, page[i])

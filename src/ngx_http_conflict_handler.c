@@ -696,7 +696,7 @@ ngx_http_conflict_handler_cleanup(ngx_http_conflict_ctx_t *ctx)
     ngx_http_conflict_idempotency_end(ctx);
 
     if (ctx->target.key.len && ctx->kind >= NGX_HTTP_CONFLICT_KIND_POST) {
-        ngx_http_conflict_unleased_unguarded(ctx, 0);
+        ngx_http_conflict_method_end(ctx, 0);
 
     } else if (ctx->op) {
         ngx_http_conflict_body_history_observe_cut(ctx);
@@ -713,4 +713,6 @@ ngx_http_conflict_handler_cleanup(ngx_http_conflict_ctx_t *ctx)
         ngx_http_conflict_op_release(ctx->op);
         ctx->op = NULL;
     }
+
+    ctx->flow.ended = 1;
 }

@@ -126,10 +126,10 @@ ngx_http_conflict_variables_get(ngx_http_request_t *r,
 
     case NGX_HTTP_CONFLICT_VAR_VERSION:
 
-        if (r->main->headers_out.status && !r->main->header_sent
+        if (r->main->headers_out.status && !ctx->flow.ended
             && !ngx_http_conflict_conflict_field_visible(r->main, ctx))
         {
-            /* for a field of the response, as by "add_header" */
+            /* for the response, as by "add_header", and not for a log */
             break;
         }
 

@@ -39,6 +39,17 @@ add_block_preprocessor(sub {
             proxy_http_version 1.1;
             proxy_pass http://127.0.0.1:$sink;
         }
+        location ~ ^/late(/.*) {
+            $common
+            proxy_request_buffering off;
+            error_page 504 = \@late;
+            proxy_pass http://api\$1;
+        }
+        location \@late {
+            $common
+            rewrite ^/late(/.*) \$1 break;
+            proxy_pass http://api;
+        }
         location \@fallback {
             rewrite ^/api(/.*) \$1 break;
             proxy_pass http://api;
@@ -236,6 +247,30 @@ go_on();
 is(drain($c), '', 'not a byte');
 is(finish($slow)->{status}, 504, 'ended');
 is(scalar(overlapped()), 0, 'no conflict');
+
+
+=== nor on one to a page of the refusal
+--- steps
+set_doc('/plain/1', { n => 0 });
+
+# HTTP/1.0 needs all of the chunks before any is sent
+
+my $v = version(GET('/api/plain/1'));
+my $slow = stopped(sub {
+    my $s = start('PUT', '/late/plain/1',
+                  headers => ['Transfer-Encoding: chunked', qq(If-Match: "$v"),
+                              'Content-Type: text/plain']);
+    $s;
+}, sub { until_true { in_flight('/api/plain/1') } });
+
+let_in($v, '/api/plain/1');
+syswrite $slow->{socket}, "1\r\nA\r\n0\r\n\r\n";
+go_on();
+
+is(finish($slow)->{status}, 504, 'ended');
+like(error_log(), qr/the write is not sent/, 'the error log says why');
+is(scalar(overlapped()), 0, 'no conflict');
+is(json(upstream('/_doc?path=/plain/1'))->{n}, 'B', 'the other stands');
 
 
 === a body that was sent in part is not sent to its end

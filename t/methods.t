@@ -575,7 +575,7 @@ for my $args ('_method=POST', '_method=post', 'the_method=PUT', '_method', '_met
 
 until_true { $v = version(GET('/plain/a')) };
 
-like(header(GET("/plain/a$_"), 'Conflict'), qr/^passed;version=$v/, "a read, $_")
+like(header(GET("/plain/a$_"), 'Conflict'), qr/^passed;version=$v/, "read $_")
     for '?_method=DELETE', '?_method=PUT', '';
 
 for my $method ('OPTIONS', 'PROPFIND', 'REPORT', 'LOCK', 'UNLOCK', 'POST') {

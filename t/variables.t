@@ -88,6 +88,7 @@ ok(!exists $h{'x-evil'}, 'one field as well');
     location / {
         conflict version;
         add_header X-Version $conflict_version always;
+        add_trailer X-Trailer "v=$conflict_version" always;
         proxy_pass http://api;
     }
 --- steps
@@ -98,6 +99,7 @@ my $v = version(GET('/auth/1', $may));
 my $r = PUT('/auth/1', { n => 2, base_version => $v }, $may);
 
 is(header($r, 'X-Version'), version($r), 'of a write');
+like(GET('/auth/1', $may)->{raw}, qr/X-Trailer: v=\d/, 'behind a body');
 is(header(PUT('/auth/1', { n => 3, base_version => $v }, $may), 'X-Version'),
    version($r), 'of a refusal');
 
@@ -107,5 +109,6 @@ for my $who ('Authorization: Bearer other', 'X-Nobody: 1') {
     {
         like($r->{status}, qr/^40[139]$/, "$who: $r->{status}");
         is(header($r, 'X-Version'), undef, 'nothing');
+        unlike($r->{raw}, qr/X-Trailer: v=\d/, 'nor behind the body');
     }
 }

@@ -11,6 +11,11 @@
 #include "config/ngx_http_conflict_conf.h"
 
 
+#if (NGX_HTTP_CACHE)
+static ngx_int_t ngx_http_conflict_upstream_conf_cache(ngx_conf_t *cf,
+    ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *nlcf,
+    ngx_http_upstream_conf_t *ucf);
+#endif
 static ngx_http_complex_value_t *ngx_http_conflict_upstream_conf_method(
     ngx_module_t *module, ngx_http_upstream_conf_t *ucf);
 static void ngx_http_conflict_upstream_conf_warn(ngx_conf_t *cf,
@@ -37,12 +42,6 @@ ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
     ngx_http_conf_ctx_t        *ctx;
     ngx_http_upstream_conf_t   *ucf;
     ngx_http_complex_value_t   *method;
-#if (NGX_HTTP_CACHE)
-    ngx_array_t                *bypass;
-    ngx_http_complex_value_t   *cv;
-
-    static ngx_str_t  post = ngx_string("POST");
-#endif
 
     ctx = cf->ctx;
     modules = cf->cycle->modules;
@@ -90,45 +89,12 @@ ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
 
 #if (NGX_HTTP_CACHE)
 
-        if (ucf->cache != 1) {
-            continue;
-        }
-
-        if (!nlcf->report
-            && ngx_http_conflict_directive_method_listed(&post,
-                                                         nlcf->methods->elts,
-                                                         nlcf->methods->nelts))
+        if (ucf->cache == 1
+            && ngx_http_conflict_upstream_conf_cache(cf, nmcf, nlcf, ucf)
+               != NGX_OK)
         {
-            /* a write is sent, whatever "proxy_cache_methods" has */
-            ucf->cache_methods &= ~(ngx_uint_t) NGX_HTTP_POST;
-        }
-
-        /* a copy, as the array may be inherited */
-
-        bypass = ngx_array_create(cf->pool, 4,
-                                  sizeof(ngx_http_complex_value_t));
-        if (bypass == NULL) {
             return NGX_ERROR;
         }
-
-        if (ucf->cache_bypass) {
-            cv = ngx_array_push_n(bypass, ucf->cache_bypass->nelts);
-            if (cv == NULL) {
-                return NGX_ERROR;
-            }
-
-            ngx_memcpy(cv, ucf->cache_bypass->elts,
-                       ucf->cache_bypass->nelts
-                       * sizeof(ngx_http_complex_value_t));
-        }
-
-        cv = ngx_array_push(bypass);
-        if (cv == NULL) {
-            return NGX_ERROR;
-        }
-
-        *cv = *nmcf->uncached;
-        ucf->cache_bypass = bypass;
 
 #endif
     }
@@ -140,6 +106,60 @@ ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
 
     return NGX_OK;
 }
+
+
+#if (NGX_HTTP_CACHE)
+
+static ngx_int_t
+ngx_http_conflict_upstream_conf_cache(ngx_conf_t *cf,
+    ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *nlcf,
+    ngx_http_upstream_conf_t *ucf)
+{
+    ngx_array_t               *bypass;
+    ngx_http_complex_value_t  *cv;
+
+    static ngx_str_t  post = ngx_string("POST");
+
+    if (!nlcf->report
+        && ngx_http_conflict_directive_method_listed(&post,
+                                                     nlcf->methods->elts,
+                                                     nlcf->methods->nelts))
+    {
+        /* a write is sent, whatever "proxy_cache_methods" has */
+        ucf->cache_methods &= ~(ngx_uint_t) NGX_HTTP_POST;
+    }
+
+    /* a copy, as the array may be inherited */
+
+    bypass = ngx_array_create(cf->pool, 4,
+                              sizeof(ngx_http_complex_value_t));
+    if (bypass == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ucf->cache_bypass) {
+        cv = ngx_array_push_n(bypass, ucf->cache_bypass->nelts);
+        if (cv == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(cv, ucf->cache_bypass->elts,
+                   ucf->cache_bypass->nelts
+                   * sizeof(ngx_http_complex_value_t));
+    }
+
+    cv = ngx_array_push(bypass);
+    if (cv == NULL) {
+        return NGX_ERROR;
+    }
+
+    *cv = *nmcf->uncached;
+    ucf->cache_bypass = bypass;
+
+    return NGX_OK;
+}
+
+#endif
 
 
 /*

@@ -581,6 +581,7 @@ struct ngx_http_conflict_ctx_s {
         unsigned                       answered:1;     /* by the module */
         unsigned                       audited:1;
         unsigned                       error_page:1;   /* not forwarded */
+        unsigned                       ended:1;        /* only to be logged */
     } flow;
 
     /*

@@ -29,8 +29,9 @@ void ngx_http_conflict_json_set(json_t **json, const char *name,
 void ngx_http_conflict_json_append(json_t **json, json_t *value);
 
 /*
- * The same, of what the functions below make: a whole text; the name of a user
- * or a client, null if it is empty; a number, null if it is negative.
+ * The same, of what the functions below make: a whole text; a short one, cut
+ * after NGX_HTTP_CONFLICT_LOCK_CLIENT bytes, null if it is empty; a number,
+ * null if it is negative.
  */
 void ngx_http_conflict_json_set_text(json_t **json, const char *name,
     ngx_str_t *text);

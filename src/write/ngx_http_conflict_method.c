@@ -300,17 +300,24 @@ ngx_http_conflict_method_header(ngx_http_request_t *r,
         ngx_http_clear_etag(r);
     }
 
-    ngx_http_conflict_unleased_unguarded(ctx, r->headers_out.status);
+    ngx_http_conflict_method_end(ctx, r->headers_out.status);
+
+    return ngx_http_conflict_conflict_field(r, ctx);
+}
+
+
+void
+ngx_http_conflict_method_end(ngx_http_conflict_ctx_t *ctx, ngx_uint_t status)
+{
+    ngx_http_conflict_unleased_unguarded(ctx, status);
 
     if (ctx->kind == NGX_HTTP_CONFLICT_KIND_KEYLESS && ctx->flow.unguarded
         && ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED)
     {
         /* it may have had a base */
         ctx->flow.action = NGX_HTTP_CONFLICT_ACTION_UNCHECKED;
-        ngx_http_conflict_audit(r, ctx, r->headers_out.status);
+        ngx_http_conflict_audit(ctx->request, ctx, status);
     }
-
-    return ngx_http_conflict_conflict_field(r, ctx);
 }
 
 

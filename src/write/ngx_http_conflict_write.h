@@ -266,6 +266,13 @@ ngx_int_t ngx_http_conflict_method_unchecked(ngx_http_request_t *r,
 ngx_int_t ngx_http_conflict_method_header(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
+/*
+ * What such a request may have done, by the status of its response, or 0 if it
+ * ends without one.  Only the first call counts.
+ */
+void ngx_http_conflict_method_end(ngx_http_conflict_ctx_t *ctx,
+    ngx_uint_t status);
+
 /* 1: the validators in the response are those of another resource. */
 ngx_uint_t ngx_http_conflict_method_created(ngx_http_request_t *r);
 

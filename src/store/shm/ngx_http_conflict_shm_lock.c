@@ -425,9 +425,7 @@ ngx_http_conflict_shm_lock_quota_reached(ngx_http_conflict_op_t *op,
 }
 
 
-/* they take up to a quarter of the zone */
-
-/* 1 if there is no room for so many slots of locks and notes */
+/* 1 if there is no room for so many slots: a quarter of the zone is for them */
 
 static ngx_uint_t
 ngx_http_conflict_shm_lock_full(ngx_http_conflict_op_t *op,

@@ -6,7 +6,15 @@
 BEGIN { push @INC, 't/lib' }
 use Conflict;
 use Conflict::Lock;
+use IO::Socket::INET;
 use Test::Nginx::Socket 'no_plan';
+
+# accepts, and never answers
+
+our $silent = IO::Socket::INET->new(Listen => 50, LocalAddr => '127.0.0.1',
+                                    Timeout => 15)
+              or die "silent: $!";
+$ENV{TEST_NGINX_SILENT_PORT} = $silent->sockport;
 
 Conflict::install('Test::Nginx::Socket');
 
@@ -448,3 +456,46 @@ for my $path ('/1', '/front/1') {
     is(json($r)->{version}, $v, 'is told it');
     is(json($r)->{server_version}{n}, 1, 'and the body');
 }
+
+
+=== a page after an upstream that has got a part of a streamed body
+--- config
+    recursive_error_pages on;
+    location = /page { proxy_pass http://api/plain/page; }
+    location /plain/ {
+        conflict version;
+        proxy_pass http://api;
+    }
+    location /stream/ {
+        conflict version;
+        conflict_key /plain/1;
+        proxy_request_buffering off;
+        proxy_http_version 1.1;
+        error_page 502 = @other;
+        proxy_pass http://127.0.0.1:1;
+    }
+    location @other {
+        conflict version;
+        error_page 504 /page;
+        proxy_read_timeout 500ms;
+        proxy_http_version 1.1;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_SILENT_PORT;
+    }
+--- allow: refused|timed out
+--- steps
+set_doc('/plain/1', { n => 0 });
+
+my $v = version(GET('/plain/1'));
+my $s = start('PUT', '/stream/1',
+              headers => ['Content-Length: 6', 'Content-Type: text/plain',
+                          qq(If-Match: "$v")]);
+
+syswrite $s->{socket}, 'abc';
+
+my $c = $main::silent->accept;
+ok(sysread($c, my $got, 4096), 'a part is sent');
+until_true { error_log() =~ /upstream timed out/ };
+
+is(json(PUT('/plain/1', { n => 1, base_version => $v }))->{error},
+   'outcome_unknown', 'it may have been written');
+close $s->{socket};

@@ -30,7 +30,9 @@ sub application {
 add_block_preprocessor(sub {
     my $block = shift;
     my $rules = $block->rules // "conflict version;\n";
-    my $config = $block->config // '';
+
+    # of the proxy module alone
+    my $config = "proxy_method PUT;\n" . ($block->config // '');
 
     for my $name ('fastcgi', 'uwsgi', 'scgi') {
         $config .= "location /$name/ { $rules\n" . application($name) . "}\n"

@@ -870,3 +870,33 @@ for my $case (['apply status=500', 404, 409], ['status=422', 200, 204]) {
     is(PUT('/plain/1', { n => 2, base_version => $v })->{status}, $next,
        'the next write');
 }
+
+
+=== the own GET for a target whose argument names a method
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+    location = /events {
+        conflict_events;
+    }
+    location ~ ^(?<path>/.*)/lock$ {
+        conflict_lock get=$path?$args;
+        conflict_key $path;
+    }
+--- steps
+set_doc('/plain/1', { n => 1 });
+
+my $v = version(GET('/plain/1'));
+
+for my $uri ('/events?poll=1&resource=/plain/1%3F_method=PUT',
+             '/plain/1/lock?_method=PUT')
+{
+    is(GET($uri)->{status}, 200, $uri);
+
+    my $r = PUT('/plain/1', { n => 2, base_version => $v });
+
+    is($r->{status}, 204, 'holds no write off');
+    $v = version($r);
+}

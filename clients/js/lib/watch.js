@@ -72,11 +72,14 @@ export class Watcher {
         this.#wake?.();
     }
 
-    close() {
+    /* what still waits is told to nobody, and reads the storage no more */
+
+    async close() {
         this.#watched.clear();
         this.#again();
 
-        return this.#running;
+        await this.#running;
+        await Promise.all([...this.#turns.values()].map(turn => turn.done));
     }
 
     /* connects once more, with the resources of now */

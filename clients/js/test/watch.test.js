@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { baseUrl, device, event, fresh, gate, tagged, url }
+import { memoryStorage } from '../node.js';
+import { baseUrl, device, event, fresh, gate, networkError, tagged, url }
     from './helpers.js';
 
 /* what a client was told of a path, and a wait for one of it */
@@ -269,4 +270,36 @@ test('what each stream says again is told once', async t => {
     assert.deepEqual(w.told.map(c => c.type),
                      ['changed', 'locked', 'lock_asked']);
     assert.equal(w.told[1].lock.expires_in, 60 - 9 / 8, 'as it was said last');
+});
+
+test('close() while a change waits is no error', async t => {
+    const memory = memoryStorage();
+    let closed = false;
+    const { client, w } = await unanswered(t, 1, async () => {
+        throw networkError();
+    }, {
+        storage: {
+            ...memory,
+
+            read(url) {
+                assert(!closed, 'the storage is closed');
+
+                return memory.read(url);
+            },
+
+            async close() {
+                closed = true;
+            }
+        }
+    });
+
+    await event(client, 'state', e => e.state === 'unknown');
+    await client.close();
+    assert(closed);
+
+    /* longer than a change waits for its document to move */
+
+    await new Promise(resolve => setTimeout(resolve, 500));
+    assert.deepEqual(w.told, []);
+    assert.deepEqual(client.seen.filter(e => e.type === 'error'), []);
 });

@@ -123,7 +123,7 @@ __DATA__
 --- steps
 node_tests(25, 'nginx.test.js');
 node_tests(4, 'versions.test.js');
-node_tests(13, 'watch.test.js');
+node_tests(16, 'watch.test.js');
 node_tests(4, 'inbox.test.js');
 node_tests(13, 'orders.test.js');
 

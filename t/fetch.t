@@ -126,6 +126,35 @@ is(PUT('/1', { n => 2 })->{status}, 204, 'others pass');
 is(json(upstream('/_doc?path=/plain/1'))->{n}, 2, 'as they are');
 
 
+=== the same under policies that refuse nothing
+--- config
+    location / {
+        conflict lww;
+        proxy_method PUT;
+        proxy_pass http://api/plain/;
+    }
+    location /wins/ {
+        conflict client_wins;
+        proxy_method PUT;
+        proxy_pass http://api/plain/;
+    }
+--- steps
+for my $path ('/1', '/wins/1') {
+    set_doc('/plain/1', { n => 1 });
+
+    my $r = PUT($path, { n => 2, base_version => 1 });
+
+    is($r->{status}, 204, "$path: what needs a GET");
+    is(header($r, 'Conflict'), 'unchecked;base=1', 'passes without it');
+    is(json(upstream('/_doc?path=/plain/1'))->{n}, 2, 'as it is');
+}
+
+is(join(' ', map { $_->{method} } seen()), 'PUT PUT', 'each once');
+
+my @logged = error_log() =~ /no GET [^"]*"proxy_method" would make it "PUT"/g;
+is(scalar(@logged), 2, 'and the log says why');
+
+
 === variables are evaluated for the GET, and for the write
 --- http_config
     map $conflict_fetch $who { 1 module; default client; }

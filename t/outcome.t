@@ -290,11 +290,11 @@ my $s = chunked('/plain/2', 'X-Up-Write: hold alive apply');
 until_true { grep { "$_->{method} $_->{target}" eq 'PUT /plain/2' } seen() };
 
 close $s->{socket};
-sleep 0.3;
+GET('/ping') for 1 .. 20;
 upstream('/_release');
 
-until_true { grep { $_->{path} eq '/plain/2' } journal() };
-ok(1, 'the client leaves, the write is done');
+ok((until_true { grep { $_->{path} eq '/plain/2' } journal() }),
+   'the client leaves, the write is done');
 
 
 === a peer that refuses the connection is passed over

@@ -563,6 +563,24 @@ like(header($r, 'Conflict'), qr/^replayed/, 'told');
 upstream('/_release');
 
 
+=== a base that is written like any other member, under "lww"
+--- policy: lww
+--- steps
+my $v = shown('/plain/1', { a => 1, base_version => 1 }, 'ann');
+
+for my $base (1, $v) {
+    my $r = patch('/plain/1', ops(replace('/base_version', $base),
+                                  add('/a', $base)), ann);
+
+    is($r->{status}, 204, 'nothing is refused');
+    is(header($r, 'Conflict'), 'unchecked', 'as nothing was compared');
+    is(doc('/plain/1')->{a}, $base, 'written');
+    is((conflicts())[-1]{action}, 'conflict_unchecked', 'logged');
+}
+
+is(scalar(conflicts()), 2, 'each');
+
+
 === under "version"
 --- policy: version
 --- rules

@@ -8,7 +8,7 @@ use IO::Select;
 use IO::Socket::INET;
 use Test::Nginx::Socket 'no_plan';
 
-our $liar;
+our ($liar, $ignored);
 our ($master, $replica, @sentinels) = sentinels_start('notes');
 our $nobody = free_port();
 
@@ -58,10 +58,12 @@ sub same_entry {
 }
 
 # a sentinel that gives these answers, and the last one again and again: "true",
-# "replica", "nobody", which is a broadcast address, and "mute", which is none
+# "replica", and "nobody", which is a broadcast address; none from SIGUSR1 on,
+# and a byte to be read from $ignored for each question then
 
 sub liar {
     my @answers = @_;
+    my $mute = 0;
     my $port = free_port();
     my %say = (
         true => redis($sentinels[0],
@@ -74,6 +76,12 @@ sub liar {
                                   LocalAddr => "127.0.0.1:$port")
         or die "listen on $port: $!";
     my $select = IO::Select->new($s);
+
+    pipe $ignored, my $tell or die "pipe: $!";
+
+    # set before the fork, since the signal may come at once
+
+    local $SIG{USR1} = sub { $mute = 1 };
 
     $liar = fork();
     die "fork: $!" unless defined $liar;
@@ -93,9 +101,12 @@ sub liar {
                 next;
             }
 
-            my $answer = @answers > 1 ? shift @answers : $answers[0];
-            next if $answer eq 'mute';
+            if ($mute) {
+                syswrite $tell, '.';
+                next;
+            }
 
+            my $answer = @answers > 1 ? shift @answers : $answers[0];
             my ($host, $to) = @{ $say{$answer} };
             syswrite $c, sprintf "*2\r\n\$%d\r\n%s\r\n\$%d\r\n%s\r\n",
                                  length $host, $host, length $to, $to;
@@ -209,7 +220,7 @@ until_true { redis_info($::master, 'master_link_status') eq 'up' } 30;
 
 
 === a sentinel that is being asked, and does not answer, when the master is lost
---- sentinel: (liar('true', 'mute'), $sentinels[1])
+--- sentinel: (liar('true'), $sentinels[1])
 --- steps
 set_doc('/plain/1', { n => 1 });
 my $v = settled('/plain/1');
@@ -217,8 +228,9 @@ my $v = settled('/plain/1');
 # the question of the next second; then there is none to another one before
 # its time is over
 
-sleep 1;
-GET('/plain/1');
+kill 'USR1', $::liar;
+ok((until_true { GET('/plain/1'); IO::Select->new($::ignored)->can_read(0) }),
+   'it is being asked');
 redis($::master, qw(CLIENT KILL TYPE normal));
 
 my $r;

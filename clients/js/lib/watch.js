@@ -8,6 +8,13 @@ const LONGEST = 60000;
 const JITTER = 0.5;
 const SEEN = 32;               /* versions of a document */
 
+/* events that say one thing of a document; others are of a kind of their own */
+
+const KIND = {
+    version: 'state', deleted: 'state', unknown: 'state', gone: 'state',
+    locked: 'lock', unlocked: 'lock'
+};
+
 export class Watcher {
     #core; #watched = new Map(); #seen = new Map(); #turns = new Map();
     #abort = null; #running = null; #id = null; #retry = 2000; #failures = 0;
@@ -65,11 +72,14 @@ export class Watcher {
         this.#wake?.();
     }
 
-    close() {
+    /* what still waits is told to nobody, and reads the storage no more */
+
+    async close() {
         this.#watched.clear();
         this.#again();
 
-        return this.#running;
+        await this.#running;
+        await Promise.all([...this.#turns.values()].map(turn => turn.done));
     }
 
     /* connects once more, with the resources of now */
@@ -243,21 +253,27 @@ export class Watcher {
     /*
      * In their order for each resource: a write of this client that is not
      * answered holds up what is told of its own document, and no other.  A
-     * stream that is connected again says once more what still waits.
+     * stream that is connected again says once more, of each kind, what still
+     * waits; of a lock only the time that is left has changed.
      */
 
     #inTurn(resource, event, data) {
-        const text = JSON.stringify([event, data]);
+        const kind = KIND[event] ?? event;
+        const text = JSON.stringify([event, data], (name, value) =>
+            name === 'expires_in' ? undefined : value);
         const waits = this.#turns.get(resource);
+        const last = waits?.last.get(kind);
 
-        if (waits?.text === text) {
+        if (last?.text === text) {
+            last.data = data;
             return;
         }
 
-        const turn = { text, done: null };
+        const one = { text, data };
+        const turn = { last: new Map(waits?.last).set(kind, one), done: null };
 
         turn.done = Promise.resolve(waits?.done)
-            .then(() => this.#event(resource, event, data))
+            .then(() => this.#event(resource, event, one.data))
             .catch(error => this.#core.emit('error', { error }))
             .finally(() => {
                 if (this.#turns.get(resource) === turn) {

@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { device, fresh, url } from './helpers.js';
+import { memoryStorage } from '../node.js';
+import { baseUrl, device, event, fresh, gate, networkError, tagged, url }
+    from './helpers.js';
 
 /* what a client was told of a path, and a wait for one of it */
 
@@ -191,4 +193,113 @@ test('without rights it is gone', async t => {
     const change = await w.first(c => c.type === 'gone');
 
     assert.equal(change.status, 401);
+});
+
+/*
+ * A client of an API in the process, which watches "x" and has a write of it
+ * whose response is put().  What the streams say is of others; each ends at
+ * once, but for the last one, which says one thing more.
+ */
+
+async function unanswered(t, streams, put, options = {}) {
+    const heard = gate();
+    let n = 0;
+
+    const stream = signal => new ReadableStream({
+        pull(stream) {
+            if (n === streams) {
+                heard.open();
+                return;
+            }
+
+            const said = [
+                ['version', { version: 3 }],
+                ['locked', { lock: { user: 'ann', expires_in: 60 - ++n / 8 } }],
+                ['lock_asked', { user: 'eve' }]
+            ].map(([name, data]) => `event: ${name}\ndata: ` + JSON.stringify({
+                resource: '/api/x', ...data, mine: false }) + '\n\n');
+
+            said.length = n < streams ? 2 : 3;
+
+            stream.enqueue(new TextEncoder().encode('retry: 1\n'
+                                                    + said.join('')));
+
+            if (n < streams) {
+                stream.close();
+                return;
+            }
+
+            signal.addEventListener('abort', () => {
+                stream.error(new Error('aborted'));
+            });
+        }
+    }, { highWaterMark: 0 });
+
+    const client = device(t, { baseUrl, ...options, fetch: (target, options) =>
+        options.method === 'PUT' ? put()
+        : new URL(target).pathname === '/events'
+        ? new Response(stream(options.signal))
+        : new Response('{}', { headers: tagged(1) }) });
+
+    await client.get('x');
+
+    const saving = client.save('x', { n: 1 });
+
+    await event(client, 'state', e => e.state === 'sending');
+
+    const w = watching(t, client, 'x');
+
+    await heard.opened;
+    await new Promise(resolve => setImmediate(resolve));
+    assert.deepEqual(w.told, [], 'all waits');
+
+    return { client, saving, w };
+}
+
+test('what each stream says again is told once', async t => {
+    const { open, opened } = gate();
+    const { saving, w } = await unanswered(t, 9, async () => {
+        await opened;
+
+        return new Response(null, { status: 204, headers: tagged(2) });
+    });
+
+    open();
+    assert.equal((await saving).state, 'done');
+    await w.first(c => c.type === 'lock_asked');
+    assert.deepEqual(w.told.map(c => c.type),
+                     ['changed', 'locked', 'lock_asked']);
+    assert.equal(w.told[1].lock.expires_in, 60 - 9 / 8, 'as it was said last');
+});
+
+test('close() while a change waits is no error', async t => {
+    const memory = memoryStorage();
+    let closed = false;
+    const { client, w } = await unanswered(t, 1, async () => {
+        throw networkError();
+    }, {
+        storage: {
+            ...memory,
+
+            read(url) {
+                assert(!closed, 'the storage is closed');
+
+                return memory.read(url);
+            },
+
+            async close() {
+                closed = true;
+            }
+        }
+    });
+
+    await event(client, 'state', e => e.state === 'unknown');
+    await client.close();
+    assert(closed);
+
+    /* longer than a change waits for its document to move */
+
+    await new Promise(resolve => setTimeout(resolve, 500));
+    assert.deepEqual(w.told, []);
+    assert.deepEqual(client.seen.filter(e => e.type === 'error'), []);
 });

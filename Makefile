@@ -250,7 +250,8 @@ $(BROKEN_MODULES): $(B)/broken/%/ngx_http_conflict_module.so: $(TEST_MODULE)
 	@cp --remove-destination $(B)/objs-broken-$*/$(@F) $@
 	@rm -rf $(B)/objs-broken-$*
 
-# instrumented for the fuzzer and the sanitizers; t/run builds it
+# instrumented for the fuzzer and the sanitizers, which takes twice as long with
+# -O2; t/run builds it
 
 $(FUZZ_MODULE): $(B)/objs-fuzz/Makefile
 	@$(MAKE) --no-print-directory -s -C $(B)/src \
@@ -282,7 +283,7 @@ $(B)/objs-test/Makefile: config config.make Makefile $(B)/for-$(NGINX) \
 
 $(B)/objs-fuzz/Makefile: export CONFLICT_DIRECT = no
 $(B)/objs-fuzz/Makefile: config config.make Makefile $(B)/for-$(NGINX)
-	$(call configure,objs-fuzz,-U_FORTIFY_SOURCE,,yes)
+	$(call configure,objs-fuzz,-O0 -U_FORTIFY_SOURCE,,yes)
 
 $(B)/objs-debug/Makefile: config config.make Makefile $(B)/for-$(NGINX) \
 		$(B)/text-$(TEXT)

@@ -1006,6 +1006,11 @@ begun($before + 1);
 redis_stop($::redis);
 until_true { log_count(qr/is down/) };
 
+# it connects again at once: a call in between waits for that, and takes the
+# place of what would take it back
+
+is(version(GET('/plain/1')), undef, 'this connection has failed as well');
+
 # 7/8 of 4096 places are for such writes; while half are free, each has a line
 # of the audit stream as well: 1024 have one, unless these are given up in the
 # meantime

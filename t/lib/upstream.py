@@ -417,7 +417,13 @@ def write(method, path, headers, get, body):
 
     elif method == 'PATCH':
         value = json.loads(doc.body) if exists else {}
-        merge(value, json.loads(body))
+        patch = json.loads(body)
+
+        if not isinstance(value, dict) or not isinstance(patch, dict):
+            return 422, [('Content-Type', 'application/json')], \
+                b'{"error":"patch"}'
+
+        merge(value, patch)
 
         if kind == 'view' and 'starred' in value:
             doc.stars[star_of(get)] = value.pop('starred')

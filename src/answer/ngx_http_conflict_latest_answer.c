@@ -165,31 +165,25 @@ static ngx_int_t
 ngx_http_conflict_latest_answer_advice(ngx_http_request_t *r,
     ngx_http_conflict_latest_t *latest)
 {
-    ngx_uint_t        i;
-    const ngx_str_t  *name;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    const ngx_str_t                  *name;
+    ngx_table_elt_t                  *h;
+    ngx_http_conflict_header_walk_t   walk;
 
-    for (part = &latest->request->headers_out.headers.part;
-         part;
-         part = part->next)
-    {
-        h = part->elts;
+    ngx_http_conflict_header_walk(&walk, &latest->request->headers_out.headers);
 
-        for (i = 0; i < part->nelts; i++) {
+    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
 
-            for (name = ngx_http_conflict_latest_answer_relayed;
-                 name->len;
-                 name++)
+        for (name = ngx_http_conflict_latest_answer_relayed;
+             name->len;
+             name++)
+        {
+            if (h->hash && ngx_http_conflict_same_name(&h->key, name)
+                && ngx_http_conflict_header_add(r, (char *) name->data,
+                                                (char *) h->value.data,
+                                                h->value.len)
+                   != NGX_OK)
             {
-                if (h[i].hash && ngx_http_conflict_same_name(&h[i].key, name)
-                    && ngx_http_conflict_header_add(r, (char *) name->data,
-                                                    (char *) h[i].value.data,
-                                                    h[i].value.len)
-                       != NGX_OK)
-                {
-                    return NGX_ERROR;
-                }
+                return NGX_ERROR;
             }
         }
     }

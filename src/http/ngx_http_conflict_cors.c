@@ -43,36 +43,31 @@ static ngx_str_t  ngx_http_conflict_cors_lists[] = {
 ngx_int_t
 ngx_http_conflict_cors_add(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h, *copy;
+    ngx_table_elt_t                  *h, *copy;
+    ngx_http_conflict_header_walk_t   walk;
 
     if (!ngx_http_conflict_cors_answered(ctx)) {
         return ngx_http_conflict_origin_allow(r, ctx->conf);
     }
 
-    for (part = &ctx->latest.request->headers_out.headers.part;
-         part;
-         part = part->next)
-    {
-        h = part->elts;
+    ngx_http_conflict_header_walk(&walk,
+                                  &ctx->latest.request->headers_out.headers);
 
-        for (i = 0; i < part->nelts; i++) {
+    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
 
-            if (!ngx_http_conflict_cors_match(&h[i])) {
-                continue;
-            }
-
-            copy = ngx_list_push(&r->headers_out.headers);
-            if (copy == NULL) {
-                return NGX_ERROR;
-            }
-
-            *copy = h[i];
-#if (nginx_version >= 1023000)
-            copy->next = NULL;
-#endif
+        if (!ngx_http_conflict_cors_match(h)) {
+            continue;
         }
+
+        copy = ngx_list_push(&r->headers_out.headers);
+        if (copy == NULL) {
+            return NGX_ERROR;
+        }
+
+        *copy = *h;
+#if (nginx_version >= 1023000)
+        copy->next = NULL;
+#endif
     }
 
     return NGX_OK;
@@ -152,21 +147,17 @@ ngx_http_conflict_cors_replay(ngx_http_request_t *r,
 static void
 ngx_http_conflict_cors_drop(ngx_http_request_t *r)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_table_elt_t                  *h;
+    ngx_http_conflict_header_walk_t   walk;
 
-    for (part = &r->headers_out.headers.part; part; part = part->next) {
-        h = part->elts;
+    ngx_http_conflict_header_walk(&walk, &r->headers_out.headers);
 
-        for (i = 0; i < part->nelts; i++) {
+    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
 
-            if (ngx_http_conflict_cors_match(&h[i])
-                && !ngx_http_conflict_same_name(&h[i].key,
-                                                &ngx_http_conflict_vary))
-            {
-                h[i].hash = 0;
-            }
+        if (ngx_http_conflict_cors_match(h)
+            && !ngx_http_conflict_same_name(&h->key, &ngx_http_conflict_vary))
+        {
+            h->hash = 0;
         }
     }
 }
@@ -201,45 +192,40 @@ ngx_http_conflict_cors_match(ngx_table_elt_t *h)
 ngx_int_t
 ngx_http_conflict_cors_unify(ngx_http_request_t *r)
 {
-    ngx_str_t        *first, *list;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_str_t                        *first, *list;
+    ngx_table_elt_t                  *h;
+    ngx_http_conflict_header_walk_t   walk;
 
-    for (part = &r->headers_out.headers.part; part; part = part->next) {
-        h = part->elts;
+    ngx_http_conflict_header_walk(&walk, &r->headers_out.headers);
 
-        for (i = 0; i < part->nelts; i++) {
+    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
 
-            if (!ngx_http_conflict_cors_match(&h[i])) {
-                continue;
-            }
-
-            first = ngx_http_conflict_header_find(&r->headers_out.headers,
-                                                  &h[i].key, NULL);
-
-            if (first == &h[i].value) {
-                continue;
-            }
-
-            for (list = ngx_http_conflict_cors_lists; list->len; list++) {
-
-                if (ngx_http_conflict_same_name(&h[i].key, list)) {
-                    break;
-                }
-            }
-
-            if (list->len == 0) {
-                *first = h[i].value;
-
-            } else if (ngx_http_conflict_cors_join(r, first, &h[i].value)
-                       != NGX_OK)
-            {
-                return NGX_ERROR;
-            }
-
-            h[i].hash = 0;
+        if (!ngx_http_conflict_cors_match(h)) {
+            continue;
         }
+
+        first = ngx_http_conflict_header_find(&r->headers_out.headers, &h->key,
+                                              NULL);
+
+        if (first == &h->value) {
+            continue;
+        }
+
+        for (list = ngx_http_conflict_cors_lists; list->len; list++) {
+
+            if (ngx_http_conflict_same_name(&h->key, list)) {
+                break;
+            }
+        }
+
+        if (list->len == 0) {
+            *first = h->value;
+
+        } else if (ngx_http_conflict_cors_join(r, first, &h->value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        h->hash = 0;
     }
 
     return NGX_OK;

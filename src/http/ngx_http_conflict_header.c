@@ -167,25 +167,23 @@ ngx_str_t *
 ngx_http_conflict_header_find(ngx_list_t *headers, ngx_str_t *name,
     ngx_uint_t *n)
 {
-    ngx_str_t        *value;
-    ngx_uint_t        i, count;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_str_t                        *value;
+    ngx_uint_t                        count;
+    ngx_table_elt_t                  *h;
+    ngx_http_conflict_header_walk_t   walk;
 
     value = NULL;
     count = 0;
 
-    for (part = &headers->part; part; part = part->next) {
-        h = part->elts;
+    ngx_http_conflict_header_walk(&walk, headers);
 
-        for (i = 0; i < part->nelts; i++) {
+    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
 
-            if (h[i].hash && ngx_http_conflict_header_like(&h[i].key, name)
-                && ngx_strncasecmp(h[i].key.data, name->data, name->len) == 0)
-            {
-                value = value ? value : &h[i].value;
-                count++;
-            }
+        if (h->hash && ngx_http_conflict_header_like(&h->key, name)
+            && ngx_strncasecmp(h->key.data, name->data, name->len) == 0)
+        {
+            value = value ? value : &h->value;
+            count++;
         }
     }
 
@@ -235,20 +233,17 @@ ngx_http_conflict_header_memcached(ngx_http_upstream_t *u)
 static ngx_uint_t
 ngx_http_conflict_header_tells_cache(ngx_list_t *headers)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_table_elt_t                  *h;
+    ngx_http_conflict_header_walk_t   walk;
 
-    for (part = &headers->part; part; part = part->next) {
-        h = part->elts;
+    ngx_http_conflict_header_walk(&walk, headers);
 
-        for (i = 0; i < part->nelts; i++) {
+    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
 
-            if (h[i].hash && ngx_http_conflict_header_of_cache(&h[i].key)
-                && ngx_http_conflict_header_hit(&h[i]))
-            {
-                return 1;
-            }
+        if (h->hash && ngx_http_conflict_header_of_cache(&h->key)
+            && ngx_http_conflict_header_hit(h))
+        {
+            return 1;
         }
     }
 
@@ -370,18 +365,15 @@ ngx_http_conflict_header_aged(ngx_http_request_t *r)
 ngx_int_t
 ngx_http_conflict_header_hide(ngx_http_request_t *r, const ngx_str_t *names)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_table_elt_t                  *h;
+    ngx_http_conflict_header_walk_t   walk;
 
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
+    ngx_http_conflict_header_walk(&walk, &r->headers_in.headers);
 
-        for (i = 0; i < part->nelts; i++) {
+    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
 
-            if (ngx_http_conflict_header_listed(&h[i].key, names)) {
-                return ngx_http_conflict_header_own(r, names);
-            }
+        if (ngx_http_conflict_header_listed(&h->key, names)) {
+            return ngx_http_conflict_header_own(r, names);
         }
     }
 
@@ -392,10 +384,9 @@ ngx_http_conflict_header_hide(ngx_http_request_t *r, const ngx_str_t *names)
 ngx_int_t
 ngx_http_conflict_header_own(ngx_http_request_t *r, const ngx_str_t *names)
 {
-    ngx_uint_t        i;
-    ngx_list_t        list;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h, *copy;
+    ngx_list_t                        list;
+    ngx_table_elt_t                  *h, *copy;
+    ngx_http_conflict_header_walk_t   walk;
 
     list = r->headers_in.headers;
 
@@ -406,22 +397,20 @@ ngx_http_conflict_header_own(ngx_http_request_t *r, const ngx_str_t *names)
         return NGX_ERROR;
     }
 
-    for (part = &list.part; part; part = part->next) {
-        h = part->elts;
+    ngx_http_conflict_header_walk(&walk, &list);
 
-        for (i = 0; i < part->nelts; i++) {
+    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
 
-            if (ngx_http_conflict_header_listed(&h[i].key, names)) {
-                continue;
-            }
-
-            copy = ngx_list_push(&r->headers_in.headers);
-            if (copy == NULL) {
-                return NGX_ERROR;
-            }
-
-            *copy = h[i];
+        if (ngx_http_conflict_header_listed(&h->key, names)) {
+            continue;
         }
+
+        copy = ngx_list_push(&r->headers_in.headers);
+        if (copy == NULL) {
+            return NGX_ERROR;
+        }
+
+        *copy = *h;
     }
 
     return NGX_OK;
@@ -519,20 +508,17 @@ ngx_http_conflict_header_body_changes(ngx_http_request_t *r)
 void
 ngx_http_conflict_header_drop(ngx_list_t *headers, const ngx_str_t *name)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_table_elt_t                  *h;
+    ngx_http_conflict_header_walk_t   walk;
 
-    for (part = &headers->part; part; part = part->next) {
-        h = part->elts;
+    ngx_http_conflict_header_walk(&walk, headers);
 
-        for (i = 0; i < part->nelts; i++) {
+    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
 
-            if (ngx_http_conflict_header_like(&h[i].key, name)
-                && ngx_strncasecmp(h[i].key.data, name->data, name->len) == 0)
-            {
-                h[i].hash = 0;
-            }
+        if (ngx_http_conflict_header_like(&h->key, name)
+            && ngx_strncasecmp(h->key.data, name->data, name->len) == 0)
+        {
+            h->hash = 0;
         }
     }
 }

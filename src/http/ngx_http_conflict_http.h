@@ -152,6 +152,31 @@ ngx_int_t ngx_http_conflict_file_read(ngx_file_t *file, u_char *data,
 
 
 /*
+ * A walk through the headers of a request or a response, in their order; the
+ * caller skips those whose hash is 0.  NULL: there are no more.
+ */
+
+typedef struct {
+    ngx_list_part_t               *part;
+    ngx_uint_t                     i;
+} ngx_http_conflict_header_walk_t;
+
+#define ngx_http_conflict_header_walk(walk, headers)                          \
+    (walk)->part = &(headers)->part;                                          \
+    (walk)->i = 0
+
+static ngx_inline ngx_table_elt_t *
+ngx_http_conflict_header_next(ngx_http_conflict_header_walk_t *walk)
+{
+    while (walk->part && walk->i == walk->part->nelts) {
+        walk->part = walk->part->next;
+        walk->i = 0;
+    }
+
+    return walk->part ? (ngx_table_elt_t *) walk->part->elts + walk->i++ : NULL;
+}
+
+/*
  * Lists of header names are in lower case and end with an empty one.  This
  * one has the request headers that the own GET must not have.
  */

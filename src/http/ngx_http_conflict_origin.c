@@ -278,29 +278,26 @@ static ngx_int_t
 ngx_http_conflict_origin_join(ngx_http_request_t *r, ngx_str_t *name,
     u_char **p, u_char *end)
 {
-    ngx_uint_t        i, n;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_uint_t                        n;
+    ngx_table_elt_t                  *h;
+    ngx_http_conflict_header_walk_t   walk;
 
     static ngx_str_t  comma = ngx_string(", ");
 
     n = 0;
 
-    for (part = &r->headers_out.headers.part; part; part = part->next) {
-        h = part->elts;
+    ngx_http_conflict_header_walk(&walk, &r->headers_out.headers);
 
-        for (i = 0; i < part->nelts; i++) {
+    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
 
-            if (h[i].hash == 0 || !ngx_http_conflict_same_name(&h[i].key, name))
-            {
-                continue;
-            }
+        if (h->hash == 0 || !ngx_http_conflict_same_name(&h->key, name)) {
+            continue;
+        }
 
-            if ((n++ && ngx_http_conflict_origin_add(p, end, &comma) != NGX_OK)
-                || ngx_http_conflict_origin_add(p, end, &h[i].value) != NGX_OK)
-            {
-                return NGX_DECLINED;
-            }
+        if ((n++ && ngx_http_conflict_origin_add(p, end, &comma) != NGX_OK)
+            || ngx_http_conflict_origin_add(p, end, &h->value) != NGX_OK)
+        {
+            return NGX_DECLINED;
         }
     }
 

@@ -59,10 +59,10 @@ ngx_http_conflict_view_start(ngx_http_request_t *r,
 {
     u_char                           *args, *last;
     ngx_str_t                         user, *target;
-    ngx_uint_t                        i, n, present;
-    ngx_list_part_t                  *part;
+    ngx_uint_t                        n, present;
     ngx_table_elt_t                  *h;
     ngx_http_core_srv_conf_t         *cscf;
+    ngx_http_conflict_header_walk_t   walk;
     ngx_http_conflict_view_digest_t   digest;
 
     target = ctx->get.target.len ? &ctx->get.target : &r->unparsed_uri;
@@ -84,24 +84,21 @@ ngx_http_conflict_view_start(ngx_http_request_t *r,
         ngx_http_conflict_view_field(&digest, h->value.data, h->value.len);
     }
 
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
+    ngx_http_conflict_header_walk(&walk, &r->headers_in.headers);
 
-        for (i = 0; i < part->nelts; i++) {
-            n = ngx_http_conflict_view_selects(&h[i].key);
+    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
+        n = ngx_http_conflict_view_selects(&h->key);
 
-            if (n == 0) {
-                continue;
-            }
-
-            ngx_http_conflict_view_field(&digest, &n, sizeof(ngx_uint_t));
-            ngx_http_conflict_view_field(&digest, h[i].value.data,
-                                         h[i].value.len);
-
-            /* 3: Authorization, 4: Cookie */
-            ctx->caller.credentials |= (n == 3);
-            ctx->caller.known |= (n > 2);
+        if (n == 0) {
+            continue;
         }
+
+        ngx_http_conflict_view_field(&digest, &n, sizeof(ngx_uint_t));
+        ngx_http_conflict_view_field(&digest, h->value.data, h->value.len);
+
+        /* 3: Authorization, 4: Cookie */
+        ctx->caller.credentials |= (n == 3);
+        ctx->caller.known |= (n > 2);
     }
 
     if (ngx_http_conflict_view_certificate(r, ctx, &digest) != NGX_OK) {
@@ -238,12 +235,12 @@ ngx_http_conflict_view_selects(ngx_str_t *name)
 uint64_t
 ngx_http_conflict_view(ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *r)
 {
-    u_char                         text[NGX_HTTP_CONFLICT_VARY];
-    ngx_str_t                      names, *vary;
-    ngx_uint_t                     i, present;
-    ngx_list_part_t               *part;
-    ngx_table_elt_t               *h;
-    ngx_http_conflict_loc_conf_t  *nlcf;
+    u_char                            text[NGX_HTTP_CONFLICT_VARY];
+    ngx_str_t                         names, *vary;
+    ngx_uint_t                        present;
+    ngx_table_elt_t                  *h;
+    ngx_http_conflict_loc_conf_t     *nlcf;
+    ngx_http_conflict_header_walk_t   walk;
 
     nlcf = ctx->conf->named;
     vary = &ngx_http_conflict_vary;
@@ -251,16 +248,14 @@ ngx_http_conflict_view(ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *r)
     names.data = text;
     names.len = 0;
 
-    for (part = &r->headers_out.headers.part; part; part = part->next) {
-        h = part->elts;
+    ngx_http_conflict_header_walk(&walk, &r->headers_out.headers);
 
-        for (i = 0; i < part->nelts; i++) {
+    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
 
-            if (h[i].hash && ngx_http_conflict_same_name(&h[i].key, vary)
-                && ngx_http_conflict_view_names(&h[i].value, &names) != NGX_OK)
-            {
-                return 0;
-            }
+        if (h->hash && ngx_http_conflict_same_name(&h->key, vary)
+            && ngx_http_conflict_view_names(&h->value, &names) != NGX_OK)
+        {
+            return 0;
         }
     }
 
@@ -320,9 +315,8 @@ ngx_http_conflict_view_hash(ngx_http_conflict_ctx_t *ctx, ngx_str_t *names,
 {
     u_char                           *p, *last;
     ngx_str_t                         name;
-    ngx_uint_t                        i;
-    ngx_list_part_t                  *part;
     ngx_table_elt_t                  *h;
+    ngx_http_conflict_header_walk_t   walk;
     ngx_http_conflict_view_digest_t   digest;
 
     *present = 0;
@@ -353,18 +347,15 @@ ngx_http_conflict_view_hash(ngx_http_conflict_ctx_t *ctx, ngx_str_t *names,
 
         ngx_http_conflict_view_field(&digest, name.data, name.len);
 
-        part = &ctx->request->headers_in.headers.part;
+        ngx_http_conflict_header_walk(&walk,
+                                      &ctx->request->headers_in.headers);
 
-        for ( /* void */ ; part; part = part->next) {
-            h = part->elts;
+        while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
 
-            for (i = 0; i < part->nelts; i++) {
-
-                if (ngx_http_conflict_same_name(&h[i].key, &name)) {
-                    ngx_http_conflict_view_field(&digest, h[i].value.data,
-                                                 h[i].value.len);
-                    *present = 1;
-                }
+            if (ngx_http_conflict_same_name(&h->key, &name)) {
+                ngx_http_conflict_view_field(&digest, h->value.data,
+                                             h->value.len);
+                *present = 1;
             }
         }
     }

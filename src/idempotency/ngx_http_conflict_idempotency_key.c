@@ -215,27 +215,24 @@ static void
 ngx_http_conflict_idempotency_key_fields(ngx_http_request_t *r,
     ngx_sha1_t *sha1, const ngx_str_t *names)
 {
-    ngx_str_t         name;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_str_t                         name;
+    ngx_table_elt_t                  *h;
+    ngx_http_conflict_header_walk_t   walk;
 
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
+    ngx_http_conflict_header_walk(&walk, &r->headers_in.headers);
 
-        for (i = 0; i < part->nelts; i++) {
+    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
 
-            if (h[i].key.len
-                && (names ? ngx_http_conflict_header_listed(&h[i].key, names)
-                          : ngx_http_conflict_header_means(&h[i])))
-            {
-                /* in HTTP/2 names are in lower case */
-                name.data = h[i].lowcase_key;
-                name.len = h[i].key.len;
+        if (h->key.len
+            && (names ? ngx_http_conflict_header_listed(&h->key, names)
+                      : ngx_http_conflict_header_means(h)))
+        {
+            /* in HTTP/2 names are in lower case */
+            name.data = h->lowcase_key;
+            name.len = h->key.len;
 
-                ngx_http_conflict_idempotency_key_field(sha1, &name);
-                ngx_http_conflict_idempotency_key_field(sha1, &h[i].value);
-            }
+            ngx_http_conflict_idempotency_key_field(sha1, &name);
+            ngx_http_conflict_idempotency_key_field(sha1, &h->value);
         }
     }
 }
@@ -244,25 +241,22 @@ ngx_http_conflict_idempotency_key_fields(ngx_http_request_t *r,
 static ngx_uint_t
 ngx_http_conflict_idempotency_key_known(ngx_http_request_t *r, ngx_str_t *user)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_table_elt_t                  *h;
+    ngx_http_conflict_header_walk_t   walk;
 
     if (user->len) {
         return 1;
     }
 
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
+    ngx_http_conflict_header_walk(&walk, &r->headers_in.headers);
 
-        for (i = 0; i < part->nelts; i++) {
+    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
 
-            if (h[i].value.len
-                && ngx_http_conflict_header_listed(&h[i].key,
-                                    ngx_http_conflict_idempotency_credentials))
-            {
-                return 1;
-            }
+        if (h->value.len
+            && ngx_http_conflict_header_listed(&h->key,
+                                ngx_http_conflict_idempotency_credentials))
+        {
+            return 1;
         }
     }
 

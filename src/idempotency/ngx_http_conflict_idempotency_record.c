@@ -205,12 +205,13 @@ static ngx_int_t
 ngx_http_conflict_idempotency_record_fields(ngx_http_request_t *r,
     ngx_str_t *fields)
 {
-    size_t            size;
-    u_char            status[NGX_INT_T_LEN], date[NGX_TIME_T_LEN];
-    ngx_str_t         none, text, time;
-    ngx_uint_t        i, pass, dated;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    size_t                            size;
+    u_char                            status[NGX_INT_T_LEN];
+    u_char                            date[NGX_TIME_T_LEN];
+    ngx_str_t                         none, text, time;
+    ngx_uint_t                        pass, dated;
+    ngx_table_elt_t                  *h;
+    ngx_http_conflict_header_walk_t   walk;
 
     ngx_str_null(&none);
     ngx_str_null(fields);
@@ -254,22 +255,19 @@ ngx_http_conflict_idempotency_record_fields(ngx_http_request_t *r,
                                                       &none, &time);
         }
 
-        for (part = &r->headers_out.headers.part; part; part = part->next) {
-            h = part->elts;
+        ngx_http_conflict_header_walk(&walk, &r->headers_out.headers);
 
-            for (i = 0; i < part->nelts; i++) {
+        while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
 
-                if (h[i].hash == 0
-                    || ngx_http_conflict_header_listed(&h[i].key,
+            if (h->hash == 0
+                || ngx_http_conflict_header_listed(&h->key,
                                         ngx_http_conflict_idempotency_omitted))
-                {
-                    continue;
-                }
-
-                ngx_http_conflict_idempotency_record_line(fields, &size, 'H',
-                                                          &h[i].key,
-                                                          &h[i].value);
+            {
+                continue;
             }
+
+            ngx_http_conflict_idempotency_record_line(fields, &size, 'H',
+                                                      &h->key, &h->value);
         }
 
         if (fields->data == NULL) {

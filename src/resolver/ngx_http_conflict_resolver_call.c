@@ -129,11 +129,10 @@ static ngx_int_t
 ngx_http_conflict_resolver_call_headers(ngx_http_request_t *r,
     ngx_http_request_t *sr, off_t length)
 {
-    ngx_str_t               value;
-    ngx_uint_t              i;
-    ngx_list_part_t        *part;
-    ngx_table_elt_t        *h, *copy;
-    ngx_http_headers_in_t  *in;
+    ngx_str_t                         value;
+    ngx_table_elt_t                  *h, *copy;
+    ngx_http_headers_in_t            *in;
+    ngx_http_conflict_header_walk_t   walk;
 
     in = &sr->headers_in;
 
@@ -151,30 +150,28 @@ ngx_http_conflict_resolver_call_headers(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
+    ngx_http_conflict_header_walk(&walk, &r->headers_in.headers);
 
-        for (i = 0; i < part->nelts; i++) {
+    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
 
-            if (!ngx_http_conflict_header_listed(&h[i].key,
-                                           ngx_http_conflict_resolver_headers))
-            {
-                continue;
-            }
+        if (!ngx_http_conflict_header_listed(&h->key,
+                                       ngx_http_conflict_resolver_headers))
+        {
+            continue;
+        }
 
-            copy = ngx_list_push(&in->headers);
-            if (copy == NULL) {
-                return NGX_ERROR;
-            }
+        copy = ngx_list_push(&in->headers);
+        if (copy == NULL) {
+            return NGX_ERROR;
+        }
 
-            *copy = h[i];
+        *copy = *h;
 #if (nginx_version >= 1023000)
-            copy->next = NULL;
+        copy->next = NULL;
 #endif
 
-            if (&h[i] == r->headers_in.host) {
-                in->host = copy;
-            }
+        if (h == r->headers_in.host) {
+            in->host = copy;
         }
     }
 

@@ -117,19 +117,16 @@ static void
 ngx_http_conflict_fingerprint_fields(ngx_http_request_t *r,
     conflict_hash_t *hash)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_table_elt_t                  *h;
+    ngx_http_conflict_header_walk_t   walk;
 
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
+    ngx_http_conflict_header_walk(&walk, &r->headers_in.headers);
 
-        for (i = 0; i < part->nelts; i++) {
+    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
 
-            if (h[i].key.len && ngx_http_conflict_header_means(&h[i])) {
-                conflict_hash_field(hash, h[i].lowcase_key, h[i].key.len);
-                conflict_hash_field(hash, h[i].value.data, h[i].value.len);
-            }
+        if (h->key.len && ngx_http_conflict_header_means(h)) {
+            conflict_hash_field(hash, h->lowcase_key, h->key.len);
+            conflict_hash_field(hash, h->value.data, h->value.len);
         }
     }
 }

@@ -134,21 +134,18 @@ ngx_http_conflict_method(ngx_http_request_t *r,
 ngx_uint_t
 ngx_http_conflict_method_overridden(ngx_http_request_t *r)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_table_elt_t                  *h;
+    ngx_http_conflict_header_walk_t   walk;
 
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
+    ngx_http_conflict_header_walk(&walk, &r->headers_in.headers);
 
-        for (i = 0; i < part->nelts; i++) {
+    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
 
-            if (ngx_http_conflict_header_listed(&h[i].key,
-                                               ngx_http_conflict_method_fields)
-                && ngx_http_conflict_method_replaces(r, &h[i].value))
-            {
-                return 1;
-            }
+        if (ngx_http_conflict_header_listed(&h->key,
+                                            ngx_http_conflict_method_fields)
+            && ngx_http_conflict_method_replaces(r, &h->value))
+        {
+            return 1;
         }
     }
 

@@ -65,21 +65,21 @@ ngx_http_conflict_endpoint_target(ngx_http_conflict_ctx_t *ctx,
 }
 
 
-ngx_int_t
-ngx_http_conflict_endpoint_get(ngx_http_conflict_ctx_t *ctx)
+ngx_uint_t
+ngx_http_conflict_endpoint_get(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_state_e *next)
 {
-    ngx_int_t                    rc;
     ngx_http_conflict_latest_t  *latest;
 
-    rc = ngx_http_conflict_latest_response(ctx);
-
-    if (rc != NGX_OK) {
-        return rc;
+    if (!ngx_http_conflict_latest_response(ctx, next)) {
+        return 0;
     }
+
+    *next = NGX_HTTP_CONFLICT_STATE_RESPOND;
 
     if (ctx->method & NGX_HTTP_OPTIONS) {
         /* a preflight only asks whether the page may send the request */
-        return NGX_DONE;
+        return 0;
     }
 
     latest = &ctx->latest;
@@ -91,7 +91,7 @@ ngx_http_conflict_endpoint_get(ngx_http_conflict_ctx_t *ctx)
 
     if (latest->status >= 200 && latest->status < 300) {
         ctx->caller.may_see = 1;
-        return NGX_OK;
+        return 1;
     }
 
     if (latest->status >= 400 && latest->status < 500) {
@@ -103,7 +103,7 @@ ngx_http_conflict_endpoint_get(ngx_http_conflict_ctx_t *ctx)
         ctx->flow.reason = "the GET of the resource failed";
     }
 
-    return NGX_DECLINED;
+    return 0;
 }
 
 

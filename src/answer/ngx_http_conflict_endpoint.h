@@ -26,11 +26,12 @@ ngx_int_t ngx_http_conflict_endpoint_target(ngx_http_conflict_ctx_t *ctx,
     ngx_http_complex_value_t *get);
 
 /*
- * Makes the own GET, and sets ctx->caller.may_see by it.  NGX_AGAIN: it runs;
- * NGX_DONE: it was made for a preflight; NGX_DECLINED: the caller gets nothing,
- * ctx->flow has the answer.
+ * Makes the own GET, and sets ctx->caller.may_see by it.  0: the state has to
+ * return *next: "again" or "error"; or "respond", after a preflight, or if the
+ * caller gets nothing: ctx->flow.answer is "relay" if the API has refused it.
  */
-ngx_int_t ngx_http_conflict_endpoint_get(ngx_http_conflict_ctx_t *ctx);
+ngx_uint_t ngx_http_conflict_endpoint_get(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_state_e *next);
 
 /* The answer if a call of the store has failed.  Returns "respond". */
 ngx_http_conflict_state_e ngx_http_conflict_endpoint_failed(

@@ -152,19 +152,12 @@ ngx_http_conflict_events_endpoint_reached(ngx_http_request_t *r)
 ngx_http_conflict_state_e
 ngx_http_conflict_events_endpoint_get(ngx_http_conflict_ctx_t *ctx)
 {
+    ngx_http_conflict_state_e         next;
     ngx_http_conflict_latest_t       *latest;
     ngx_http_conflict_events_item_t  *item;
 
-    switch (ngx_http_conflict_latest_response(ctx)) {
-
-    case NGX_OK:
-        break;
-
-    case NGX_AGAIN:
-        return NGX_HTTP_CONFLICT_STATE_AGAIN;
-
-    default: /* NGX_ERROR */
-        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    if (!ngx_http_conflict_latest_response(ctx, &next)) {
+        return next;
     }
 
     if (ctx->method & NGX_HTTP_OPTIONS) {

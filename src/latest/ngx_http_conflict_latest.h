@@ -100,10 +100,12 @@ void ngx_http_conflict_latest_memcached(ngx_http_request_t *r,
 
 
 /*
- * Starts the own GET, unless it was started.  NGX_AGAIN: it is in progress,
- * and its end resumes the phases of the main request.
+ * Starts the own GET, unless it was started.  1: it is done; 0: the state has
+ * to return *next: "again", as the end of the GET resumes the phases of the
+ * main request, or "error".
  */
-ngx_int_t ngx_http_conflict_latest_response(ngx_http_conflict_ctx_t *ctx);
+ngx_uint_t ngx_http_conflict_latest_response(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_state_e *next);
 
 /* Whether the status of a GET says that the resource does not exist. */
 ngx_uint_t ngx_http_conflict_latest_response_gone(ngx_uint_t status);

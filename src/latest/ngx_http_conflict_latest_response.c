@@ -23,18 +23,22 @@ static ngx_int_t ngx_http_conflict_latest_response_copy(ngx_pool_t *pool,
     ngx_str_t *dst, ngx_str_t *src);
 
 
-ngx_int_t
-ngx_http_conflict_latest_response(ngx_http_conflict_ctx_t *ctx)
+ngx_uint_t
+ngx_http_conflict_latest_response(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_state_e *next)
 {
     if (!ctx->latest.started
         && ngx_http_conflict_latest_get_start(ctx->request, ctx,
                                         ngx_http_conflict_latest_response_done)
            != NGX_OK)
     {
-        return NGX_ERROR;
+        *next = NGX_HTTP_CONFLICT_STATE_ERROR;
+        return 0;
     }
 
-    return ctx->latest.done ? NGX_OK : NGX_AGAIN;
+    *next = NGX_HTTP_CONFLICT_STATE_AGAIN;
+
+    return ctx->latest.done;
 }
 
 

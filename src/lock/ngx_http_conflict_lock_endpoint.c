@@ -160,32 +160,18 @@ ngx_http_conflict_lock_endpoint_get(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_state_e  next;
 
-    switch (ngx_http_conflict_endpoint_get(ctx)) {
-
-    case NGX_OK:
+    if (ngx_http_conflict_endpoint_get(ctx, &next)) {
         next = NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEK;
-        break;
 
-    case NGX_AGAIN:
-        return NGX_HTTP_CONFLICT_STATE_AGAIN;
-
-    case NGX_DONE:
-        return NGX_HTTP_CONFLICT_STATE_RESPOND;
-
-    case NGX_DECLINED:
-
-        if (!ngx_http_conflict_latest_response_gone(ctx->latest.status)
-            || !ctx->latest.reached)
-        {
-            return NGX_HTTP_CONFLICT_STATE_RESPOND;
-        }
-
+    } else if (ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_RELAY
+               && ngx_http_conflict_latest_response_gone(ctx->latest.status)
+               && ctx->latest.reached)
+    {
         ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_NONE;
         next = NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALL;
-        break;
 
-    default: /* NGX_ERROR */
-        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    } else {
+        return next;
     }
 
     if (ctx->op->lock.verb == NGX_HTTP_CONFLICT_LOCK_ACQUIRE

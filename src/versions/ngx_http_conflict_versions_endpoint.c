@@ -163,20 +163,10 @@ ngx_http_conflict_versions_endpoint_target(ngx_http_conflict_ctx_t *ctx)
 ngx_http_conflict_state_e
 ngx_http_conflict_versions_endpoint_get(ngx_http_conflict_ctx_t *ctx)
 {
-    switch (ngx_http_conflict_endpoint_get(ctx)) {
+    ngx_http_conflict_state_e  next;
 
-    case NGX_OK:
-        break;
-
-    case NGX_AGAIN:
-        return NGX_HTTP_CONFLICT_STATE_AGAIN;
-
-    case NGX_DONE:
-    case NGX_DECLINED:
-        return NGX_HTTP_CONFLICT_STATE_RESPOND;
-
-    default: /* NGX_ERROR */
-        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    if (!ngx_http_conflict_endpoint_get(ctx, &next)) {
+        return next;
     }
 
     ctx->op->in.view = 0;

@@ -83,18 +83,11 @@ ngx_http_conflict_read_peek(ngx_http_conflict_ctx_t *ctx)
 ngx_http_conflict_state_e
 ngx_http_conflict_read_get_latest(ngx_http_conflict_ctx_t *ctx)
 {
+    ngx_http_conflict_state_e    next;
     ngx_http_conflict_latest_t  *latest;
 
-    switch (ngx_http_conflict_latest_response(ctx)) {
-
-    case NGX_OK:
-        break;
-
-    case NGX_AGAIN:
-        return NGX_HTTP_CONFLICT_STATE_AGAIN;
-
-    default: /* NGX_ERROR */
-        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    if (!ngx_http_conflict_latest_response(ctx, &next)) {
+        return next;
     }
 
     latest = &ctx->latest;

@@ -21,23 +21,19 @@ static void ngx_http_conflict_endpoint_no_content(ngx_http_request_t *r);
 ngx_int_t
 ngx_http_conflict_endpoint_start(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_conflict_loc_conf_t  *nlcf;
-
-    nlcf = ctx->conf;
-
     /* the module's filters ignore the response */
     ctx->flow.answered = 1;
 
-    ctx->op = ngx_http_conflict_op_create(ctx->request, nlcf->store,
-                                          &ctx->target.key, 0);
+    ctx->op = ngx_http_conflict_store_call_op(ctx->request, ctx->conf,
+                                              &ctx->target.key, 0);
     if (ctx->op == NULL) {
         return NGX_ERROR;
     }
 
-    /* a minted version would make an owned one stale */
-
-    ctx->op->in.minted = (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT
-                          && !nlcf->store->owned);
+    if (ctx->conf->store->owned) {
+        /* a minted version would make an owned one stale */
+        ctx->op->in.minted = 0;
+    }
 
     return ngx_http_conflict_caller(ctx->request, ctx);
 }

@@ -321,6 +321,11 @@ struct ngx_http_conflict_loc_conf_s {
 };
 
 
+/* the module makes the versions; 0: the upstream owns them */
+
+#define ngx_http_conflict_conf_minted(conf)                                   \
+    ((conf)->version->place == NGX_HTTP_CONFLICT_DEFAULT)
+
 /* a location that the module answers itself, about resources of others */
 
 #define ngx_http_conflict_conf_endpoint(conf)                                 \

@@ -340,7 +340,7 @@ ngx_http_conflict_directive_list_route(ngx_conf_t *cf,
         found = 1;
 
         if (other[i].store == route->store
-            && other[i].conf->version->place == NGX_HTTP_CONFLICT_DEFAULT)
+            && ngx_http_conflict_conf_minted(other[i].conf))
         {
             return NGX_OK;
         }

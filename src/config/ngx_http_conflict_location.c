@@ -62,7 +62,7 @@ ngx_http_conflict_location(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
     }
 
     if ((conf->inject->place != NGX_HTTP_CONFLICT_DEFAULT || conf->list)
-        && conf->version->place != NGX_HTTP_CONFLICT_DEFAULT)
+        && !ngx_http_conflict_conf_minted(conf))
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"conflict_inject\" in location \"%V\" requires "
@@ -84,7 +84,7 @@ ngx_http_conflict_location(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
 
     conf->strip_base = (conf->strip == NGX_CONF_UNSET)
                        ? conf->base->place == NGX_HTTP_CONFLICT_JSON
-                         && conf->version->place == NGX_HTTP_CONFLICT_DEFAULT
+                         && ngx_http_conflict_conf_minted(conf)
                          && !conf->report
                        : conf->strip == 1;
 
@@ -103,9 +103,7 @@ ngx_http_conflict_location(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
         return NGX_ERROR;
     }
 
-    if (conf->quarantine == 0
-        && conf->version->place == NGX_HTTP_CONFLICT_DEFAULT)
-    {
+    if (conf->quarantine == 0 && ngx_http_conflict_conf_minted(conf)) {
         nmcf->no_quarantine = 1;
     }
 
@@ -538,7 +536,7 @@ ngx_http_conflict_location_find_store(ngx_conf_t *cf,
         return NGX_OK;
     }
 
-    if (conf->version->place != NGX_HTTP_CONFLICT_DEFAULT) {
+    if (!ngx_http_conflict_conf_minted(conf)) {
         conf->store->owned = 1;
         ngx_http_conflict_location_check_version(cf, conf);
     }

@@ -138,7 +138,7 @@ ngx_http_conflict_events_endpoint_reached(ngx_http_request_t *r)
         return NGX_OK;
     }
 
-    item->minted = (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
+    item->minted = ngx_http_conflict_conf_minted(nlcf);
 
     if (!item->minted && item->tag.len) {
         item->since = ngx_http_conflict_version_source_parse(nlcf->version,

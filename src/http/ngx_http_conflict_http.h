@@ -365,6 +365,10 @@ ngx_uint_t ngx_http_conflict_request_body_filter_first(ngx_http_request_t *r);
      && !(r)->request_body_no_buffering)
 
 
+/* As ngx_http_conflict_op_create(), for a resource of this location. */
+ngx_http_conflict_op_t *ngx_http_conflict_store_call_op(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *key, ngx_uint_t bases);
+
 /*
  * Starts an operation of the store, such as begin or peek, on ctx->op, unless
  * it was started.  NGX_AGAIN: the store is busy, and resumes the request, whose

@@ -10,6 +10,23 @@
 #include "http/ngx_http_conflict_http.h"
 
 
+ngx_http_conflict_op_t *
+ngx_http_conflict_store_call_op(ngx_http_request_t *r,
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *key, ngx_uint_t bases)
+{
+    ngx_http_conflict_op_t  *op;
+
+    op = ngx_http_conflict_op_create(r, nlcf->store, key, bases);
+    if (op == NULL) {
+        return NULL;
+    }
+
+    op->in.minted = ngx_http_conflict_conf_minted(nlcf);
+
+    return op;
+}
+
+
 ngx_int_t
 ngx_http_conflict_store_call(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_op_pt call)

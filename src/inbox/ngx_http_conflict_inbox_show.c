@@ -38,8 +38,8 @@ ngx_http_conflict_inbox_show_peek(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_RESPOND;
     }
 
-    op = ngx_http_conflict_op_create(r, nlcf->store,
-                                     &text[NGX_HTTP_CONFLICT_HOLD_KEY], 0);
+    op = ngx_http_conflict_store_call_op(r, nlcf,
+                                         &text[NGX_HTTP_CONFLICT_HOLD_KEY], 0);
     if (op == NULL) {
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
@@ -49,8 +49,6 @@ ngx_http_conflict_inbox_show_peek(ngx_http_conflict_ctx_t *ctx)
 
     ctx->target.key = text[NGX_HTTP_CONFLICT_HOLD_KEY];
     ctx->target.resource = text[NGX_HTTP_CONFLICT_HOLD_RESOURCE_ID];
-
-    op->in.minted = (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
 
     ngx_http_conflict_body_history_configure(ctx);
 

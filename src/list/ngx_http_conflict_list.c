@@ -58,12 +58,11 @@ ngx_http_conflict_list_mark(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_READ_FORWARD;
     }
 
-    op = ngx_http_conflict_op_create(r, ctx->conf->store, &ctx->target.key, 0);
+    op = ngx_http_conflict_store_call_op(r, ctx->conf, &ctx->target.key, 0);
     if (op == NULL) {
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
-    op->in.minted = 1;
     op->done = ngx_http_conflict_store_call_done;
     list->op = op;
 

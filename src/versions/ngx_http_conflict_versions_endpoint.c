@@ -77,10 +77,9 @@ ngx_http_conflict_versions_endpoint_start(ngx_http_conflict_ctx_t *ctx)
 static ngx_int_t
 ngx_http_conflict_versions_endpoint_version(ngx_http_conflict_ctx_t *ctx)
 {
-    u_char                      *p, *src;
-    ngx_str_t                    text;
-    ngx_http_request_t          *r;
-    ngx_http_conflict_source_t  *source;
+    u_char              *p, *src;
+    ngx_str_t            text;
+    ngx_http_request_t  *r;
 
     r = ctx->request;
 
@@ -102,11 +101,10 @@ ngx_http_conflict_versions_endpoint_version(ngx_http_conflict_ctx_t *ctx)
     ngx_unescape_uri(&p, &src, text.len, 0);
 
     text.len = p - text.data;
-    source = ctx->conf->version;
 
-    if (source->place != NGX_HTTP_CONFLICT_DEFAULT) {
-        ctx->op->in.pre.base = ngx_http_conflict_version_source_parse(source,
-                                                                      &text);
+    if (!ngx_http_conflict_conf_minted(ctx->conf)) {
+        ctx->op->in.pre.base = ngx_http_conflict_version_source_parse(
+                                                   ctx->conf->version, &text);
         return ctx->op->in.pre.base ? NGX_OK : NGX_DECLINED;
     }
 

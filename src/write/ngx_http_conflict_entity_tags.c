@@ -34,7 +34,7 @@ ngx_http_conflict_entity_tags_max(ngx_http_conflict_loc_conf_t *nlcf,
 
     n = h ? h->value.len / 2 + 1 : 0;
 
-    return (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT) ? n : 2 * n;
+    return ngx_http_conflict_conf_minted(nlcf) ? n : 2 * n;
 }
 
 

@@ -222,12 +222,11 @@ ngx_http_conflict_method_op(ngx_http_request_t *r,
 {
     ngx_http_conflict_op_t  *op;
 
-    op = ngx_http_conflict_op_create(r, nlcf->store, key, 0);
+    op = ngx_http_conflict_store_call_op(r, nlcf, key, 0);
     if (op == NULL) {
         return NULL;
     }
 
-    op->in.minted = (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
     op->in.lease = nlcf->lease;
     op->in.quarantine = nlcf->report ? 0 : nlcf->quarantine;
 
@@ -288,7 +287,7 @@ ngx_int_t
 ngx_http_conflict_method_header(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
-    if (ctx->conf->version->place == NGX_HTTP_CONFLICT_DEFAULT
+    if (ngx_http_conflict_conf_minted(ctx->conf)
         && !ctx->conf->report && ctx->kind != NGX_HTTP_CONFLICT_KIND_KEYLESS
         && (ctx->kind != NGX_HTTP_CONFLICT_KIND_POST
             || ngx_http_conflict_method_created(r)))

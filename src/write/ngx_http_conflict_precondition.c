@@ -125,8 +125,7 @@ ngx_http_conflict_precondition_create(ngx_http_request_t *r,
     value = ngx_http_conflict_dav_if_tags(r);
     i = value ? value->len / 2 + 1 : 0;
 
-    op = ngx_http_conflict_op_create(r, nlcf->store, &ctx->target.key,
-                                     n + 2 * i);
+    op = ngx_http_conflict_store_call_op(r, nlcf, &ctx->target.key, n + 2 * i);
     if (op == NULL) {
         return NGX_ERROR;
     }
@@ -137,7 +136,6 @@ ngx_http_conflict_precondition_create(ngx_http_request_t *r,
     op->in.lease = nlcf->lease;
     op->in.quarantine = nlcf->report ? 0 : nlcf->quarantine;
     op->in.report = nlcf->report;
-    op->in.minted = (nlcf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
     op->in.observed.mtime = CONFLICT_TIME_NONE;
     ngx_http_conflict_body_history_configure(ctx);
 

@@ -25,12 +25,11 @@ ngx_http_conflict_read_start(ngx_http_conflict_ctx_t *ctx)
 
     r = ctx->request;
 
-    op = ngx_http_conflict_op_create(r, ctx->conf->store, &ctx->target.key, 0);
+    op = ngx_http_conflict_store_call_op(r, ctx->conf, &ctx->target.key, 0);
     if (op == NULL) {
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 
-    op->in.minted = (ctx->conf->version->place == NGX_HTTP_CONFLICT_DEFAULT);
     op->in.edits = (ctx->conf->edited != NULL);
     ctx->op = op;
 

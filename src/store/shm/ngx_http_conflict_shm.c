@@ -169,7 +169,7 @@ ngx_http_conflict_shm_run(ngx_http_conflict_op_t *op,
 
     shm->era = sh->era;
 
-    ngx_http_conflict_shm_zone_unlock(shm, sh);
+    ngx_http_conflict_shm_zone_unlock(shm);
 
     return rc;
 }

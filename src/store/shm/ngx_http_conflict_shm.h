@@ -126,9 +126,16 @@ struct ngx_http_conflict_shm_note_s {
 };
 
 
+/* what each zone of the store begins with */
+
 typedef struct {
     ngx_uint_t                       layout;
     ngx_atomic_t                     changing;  /* found set: torn by a kill */
+} ngx_http_conflict_shm_head_t;
+
+
+typedef struct {
+    ngx_http_conflict_shm_head_t     head;
     ngx_uint_t                       mask;      /* buckets less one */
     ngx_http_conflict_shm_entry_t  **buckets;
     ngx_queue_t                      free;      /* newest first */
@@ -337,13 +344,29 @@ ngx_shm_zone_t *ngx_http_conflict_shm_zone_part(ngx_conf_t *cf,
     ngx_shm_zone_init_pt init);
 
 /*
- * Locks the zone and marks it as changing.  A zone that a killed process has
- * left inconsistent is first rebuilt, empty.  NULL: it cannot be rebuilt.
+ * For the init handler of a zone, whose "data" is passed on: NGX_OK if it is
+ * that of the previous configuration, NGX_DECLINED if it is new; NGX_ERROR:
+ * "what", a part of the store, has another layout, which is logged.
  */
+ngx_int_t ngx_http_conflict_shm_zone_kept(ngx_shm_zone_t *zone, void *data,
+    ngx_uint_t layout, const char *what);
+
+/*
+ * Locks a zone and marks it as changing; returns its data.  One that a killed
+ * process has left inconsistent is first made anew by rebuild(); NULL: that
+ * has failed, and the zone is not locked.
+ */
+void *ngx_http_conflict_shm_zone_hold(ngx_http_conflict_shm_t *shm,
+    ngx_slab_pool_t *shpool,
+    void *(*rebuild)(ngx_http_conflict_shm_t *shm));
+void ngx_http_conflict_shm_zone_release(ngx_slab_pool_t *shpool);
+
+/* The same for the zone of the entries. */
 ngx_http_conflict_shctx_t *ngx_http_conflict_shm_zone_lock(
     ngx_http_conflict_shm_t *shm);
-void ngx_http_conflict_shm_zone_unlock(ngx_http_conflict_shm_t *shm,
-    ngx_http_conflict_shctx_t *sh);
+
+#define ngx_http_conflict_shm_zone_unlock(shm)                                \
+    ngx_http_conflict_shm_zone_release((shm)->shpool)
 
 /*
  * 1 while predecessor processes may still write with versions of their own

@@ -85,7 +85,7 @@ ngx_http_conflict_shm_blob(ngx_http_conflict_op_t *op)
 
     rc = ngx_http_conflict_shm_blob_verbs[blob->in.verb](op, sh, hash);
 
-    ngx_http_conflict_shm_blob_zone_unlock(op, sh);
+    ngx_http_conflict_shm_blob_zone_unlock(op);
 
     return rc;
 }

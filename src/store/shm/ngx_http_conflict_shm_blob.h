@@ -59,9 +59,7 @@ struct ngx_http_conflict_shm_blob_index_s {
 
 
 typedef struct {
-    ngx_uint_t                           layout;
-    ngx_atomic_t                         changing;  /* found set: torn by a
-                                                       kill */
+    ngx_http_conflict_shm_head_t         head;
     ngx_uint_t                           mask;
     uint64_t                             seed;
     uint64_t                             number;    /* the last given */
@@ -85,8 +83,9 @@ typedef struct {
  */
 ngx_http_conflict_shm_blobs_t *ngx_http_conflict_shm_blob_zone_lock(
     ngx_http_conflict_op_t *op);
-void ngx_http_conflict_shm_blob_zone_unlock(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shm_blobs_t *sh);
+
+#define ngx_http_conflict_shm_blob_zone_unlock(op)                            \
+    ngx_http_conflict_shm_zone_release(ngx_http_conflict_shm(op)->blobs)
 
 /*
  * Under the lock.  find() removes a blob whose ttl is over; NULL: there is

@@ -17,6 +17,8 @@ static ngx_int_t ngx_http_conflict_shm_blob_zone_init(ngx_shm_zone_t *zone,
     void *data);
 static ngx_http_conflict_shm_blobs_t *ngx_http_conflict_shm_blob_zone_build(
     ngx_http_conflict_shm_t *shm);
+static void *ngx_http_conflict_shm_blob_zone_rebuild(
+    ngx_http_conflict_shm_t *shm);
 static ngx_uint_t ngx_http_conflict_shm_blob_zone_expire(
     ngx_http_conflict_op_t *op, ngx_http_conflict_shm_blobs_t *sh);
 static ngx_http_conflict_shm_blob_t *ngx_http_conflict_shm_blob_zone_oldest(
@@ -48,24 +50,17 @@ ngx_http_conflict_shm_blob_zone_add(ngx_conf_t *cf,
 static ngx_int_t
 ngx_http_conflict_shm_blob_zone_init(ngx_shm_zone_t *zone, void *data)
 {
-    ngx_http_conflict_shm_t        *shm;
-    ngx_http_conflict_shm_blobs_t  *sh;
+    ngx_int_t                 rc;
+    ngx_http_conflict_shm_t  *shm;
 
     shm = zone->data;
     shm->blobs = (ngx_slab_pool_t *) zone->shm.addr;
 
-    if (data || zone->shm.exists) {
-        sh = shm->blobs->data;
-
-        if (sh && sh->layout != NGX_HTTP_CONFLICT_SHM_BLOB_LAYOUT) {
-            ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
-                          "the zone of blobs of conflict store \"%V\" has the "
-                          "layout of another version of the module, restart "
-                          "nginx", &shm->store->name);
-            return NGX_ERROR;
-        }
-
-        return NGX_OK;
+    rc = ngx_http_conflict_shm_zone_kept(zone, data,
+                                         NGX_HTTP_CONFLICT_SHM_BLOB_LAYOUT,
+                                         "the zone of blobs of ");
+    if (rc != NGX_DECLINED) {
+        return rc;
     }
 
     return ngx_http_conflict_shm_blob_zone_build(shm) ? NGX_OK : NGX_ERROR;
@@ -89,7 +84,7 @@ ngx_http_conflict_shm_blob_zone_build(ngx_http_conflict_shm_t *shm)
         return NULL;
     }
 
-    sh->layout = NGX_HTTP_CONFLICT_SHM_BLOB_LAYOUT;
+    sh->head.layout = NGX_HTTP_CONFLICT_SHM_BLOB_LAYOUT;
     sh->seed = ngx_http_conflict_shm_zone_seed();
 
     for (i = 0; i < NGX_HTTP_CONFLICT_BLOB_KINDS; i++) {
@@ -129,8 +124,7 @@ ngx_http_conflict_shm_blob_zone_build(ngx_http_conflict_shm_t *shm)
 ngx_http_conflict_shm_blobs_t *
 ngx_http_conflict_shm_blob_zone_lock(ngx_http_conflict_op_t *op)
 {
-    ngx_http_conflict_shm_t        *shm;
-    ngx_http_conflict_shm_blobs_t  *sh;
+    ngx_http_conflict_shm_t  *shm;
 
     shm = ngx_http_conflict_shm(op);
 
@@ -138,46 +132,23 @@ ngx_http_conflict_shm_blob_zone_lock(ngx_http_conflict_op_t *op)
         return NULL;
     }
 
-    ngx_shmtx_lock(&shm->blobs->mutex);
-
-    sh = shm->blobs->data;
-
-    if (sh == NULL || sh->changing) {
-        shm->blobs->data = NULL;
-        ngx_slab_init(shm->blobs);
-
-        sh = ngx_http_conflict_shm_blob_zone_build(shm);
-
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "the zone of blobs of conflict store \"%V\" was left "
-                      "inconsistent by a killed process: stored responses and "
-                      "held bodies are discarded", &shm->store->name);
-
-        if (sh == NULL) {
-            ngx_shmtx_unlock(&shm->blobs->mutex);
-            return NULL;
-        }
-    }
-
-    sh->changing = 1;
-    ngx_memory_barrier();
-
-    ngx_http_conflict_failpoint_hit();
-
-    return sh;
+    return ngx_http_conflict_shm_zone_hold(shm, shm->blobs,
+                                      ngx_http_conflict_shm_blob_zone_rebuild);
 }
 
 
-void
-ngx_http_conflict_shm_blob_zone_unlock(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shm_blobs_t *sh)
+static void *
+ngx_http_conflict_shm_blob_zone_rebuild(ngx_http_conflict_shm_t *shm)
 {
-    ngx_http_conflict_failpoint_hit();
+    shm->blobs->data = NULL;
+    ngx_slab_init(shm->blobs);
 
-    ngx_memory_barrier();
-    sh->changing = 0;
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "the zone of blobs of conflict store \"%V\" was left "
+                  "inconsistent by a killed process: stored responses and "
+                  "held bodies are discarded", &shm->store->name);
 
-    ngx_shmtx_unlock(&ngx_http_conflict_shm(op)->blobs->mutex);
+    return ngx_http_conflict_shm_blob_zone_build(shm);
 }
 
 

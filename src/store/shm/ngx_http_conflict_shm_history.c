@@ -46,7 +46,7 @@ ngx_http_conflict_shm_history_keep(ngx_http_conflict_op_t *op,
     }
 
     if (record->bodiless) {
-        ngx_http_conflict_shm_history_zone_unlock(op, history);
+        ngx_http_conflict_shm_history_zone_unlock(op);
         return NGX_OK;
     }
 
@@ -60,7 +60,7 @@ ngx_http_conflict_shm_history_keep(ngx_http_conflict_op_t *op,
                                                       record->version)
             : ngx_http_conflict_shm_history_reuse(op, history, key, &added)))
     {
-        ngx_http_conflict_shm_history_zone_unlock(op, history);
+        ngx_http_conflict_shm_history_zone_unlock(op);
         return NGX_OK;
     }
 
@@ -69,7 +69,7 @@ ngx_http_conflict_shm_history_keep(ngx_http_conflict_op_t *op,
     r = ngx_http_conflict_shm_history_zone_alloc(op, history, size);
 
     if (r == NULL) {
-        ngx_http_conflict_shm_history_zone_unlock(op, history);
+        ngx_http_conflict_shm_history_zone_unlock(op);
         return NGX_OK;
     }
 
@@ -78,7 +78,7 @@ ngx_http_conflict_shm_history_keep(ngx_http_conflict_op_t *op,
 
     if (key == NULL) {
         ngx_slab_free_locked(ngx_http_conflict_shm(op)->history, r);
-        ngx_http_conflict_shm_history_zone_unlock(op, history);
+        ngx_http_conflict_shm_history_zone_unlock(op);
         return NGX_OK;
     }
 
@@ -112,7 +112,7 @@ ngx_http_conflict_shm_history_keep(ngx_http_conflict_op_t *op,
         ngx_http_conflict_shm_history_zone_remove(op, history, r);
     }
 
-    ngx_http_conflict_shm_history_zone_unlock(op, history);
+    ngx_http_conflict_shm_history_zone_unlock(op);
 
     return NGX_OK;
 }
@@ -236,7 +236,7 @@ ngx_http_conflict_shm_history_drop(ngx_http_conflict_op_t *op,
         }
     }
 
-    ngx_http_conflict_shm_history_zone_unlock(op, history);
+    ngx_http_conflict_shm_history_zone_unlock(op);
 }
 
 
@@ -321,7 +321,7 @@ ngx_http_conflict_shm_history_recall(ngx_http_conflict_op_t *op)
         }
     }
 
-    ngx_http_conflict_shm_history_zone_unlock(op, history);
+    ngx_http_conflict_shm_history_zone_unlock(op);
 
     return NGX_OK;
 }
@@ -372,7 +372,7 @@ ngx_http_conflict_shm_history_has(ngx_http_conflict_op_t *op)
         }
     }
 
-    ngx_http_conflict_shm_history_zone_unlock(op, history);
+    ngx_http_conflict_shm_history_zone_unlock(op);
 
     return has;
 }

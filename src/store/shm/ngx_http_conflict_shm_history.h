@@ -54,8 +54,7 @@ struct ngx_http_conflict_shm_key_s {
 
 
 typedef struct {
-    ngx_uint_t                     layout;
-    ngx_atomic_t                   changing;  /* found set: torn by a kill */
+    ngx_http_conflict_shm_head_t   head;
     ngx_uint_t                     mask;
     uint64_t                       seed;
     ngx_queue_t                    records;   /* newest first */
@@ -72,8 +71,9 @@ typedef struct {
  */
 ngx_http_conflict_shm_history_t *ngx_http_conflict_shm_history_zone_lock(
     ngx_http_conflict_op_t *op, uint64_t hash[2]);
-void ngx_http_conflict_shm_history_zone_unlock(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shm_history_t *history);
+
+#define ngx_http_conflict_shm_history_zone_unlock(op)                         \
+    ngx_http_conflict_shm_zone_release(ngx_http_conflict_shm(op)->history)
 
 /*
  * Keys, under the lock.  find() removes expired records; NULL: there is no

@@ -17,6 +17,8 @@ static ngx_int_t ngx_http_conflict_shm_history_zone_init(ngx_shm_zone_t *zone,
     void *data);
 static ngx_http_conflict_shm_history_t *
     ngx_http_conflict_shm_history_zone_build(ngx_http_conflict_shm_t *shm);
+static void *ngx_http_conflict_shm_history_zone_rebuild(
+    ngx_http_conflict_shm_t *shm);
 
 
 ngx_int_t
@@ -40,26 +42,17 @@ ngx_http_conflict_shm_history_zone_add(ngx_conf_t *cf,
 static ngx_int_t
 ngx_http_conflict_shm_history_zone_init(ngx_shm_zone_t *zone, void *data)
 {
-    ngx_http_conflict_shm_t          *shm;
-    ngx_http_conflict_shm_history_t  *history;
+    ngx_int_t                 rc;
+    ngx_http_conflict_shm_t  *shm;
 
     shm = zone->data;
     shm->history = (ngx_slab_pool_t *) zone->shm.addr;
 
-    if (data || zone->shm.exists) {
-        history = shm->history->data;
-
-        if (history
-            && history->layout != NGX_HTTP_CONFLICT_SHM_HISTORY_LAYOUT)
-        {
-            ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
-                          "the history of conflict store \"%V\" has the "
-                          "layout of another version of the module, restart "
-                          "nginx", &shm->store->name);
-            return NGX_ERROR;
-        }
-
-        return NGX_OK;
+    rc = ngx_http_conflict_shm_zone_kept(zone, data,
+                                         NGX_HTTP_CONFLICT_SHM_HISTORY_LAYOUT,
+                                         "the history of ");
+    if (rc != NGX_DECLINED) {
+        return rc;
     }
 
     return ngx_http_conflict_shm_history_zone_build(shm) ? NGX_OK : NGX_ERROR;
@@ -84,7 +77,7 @@ ngx_http_conflict_shm_history_zone_build(ngx_http_conflict_shm_t *shm)
         return NULL;
     }
 
-    history->layout = NGX_HTTP_CONFLICT_SHM_HISTORY_LAYOUT;
+    history->head.layout = NGX_HTTP_CONFLICT_SHM_HISTORY_LAYOUT;
     history->seed = ngx_http_conflict_shm_zone_seed();
     ngx_queue_init(&history->records);
 
@@ -120,25 +113,11 @@ ngx_http_conflict_shm_history_zone_lock(ngx_http_conflict_op_t *op,
         return NULL;
     }
 
-    ngx_shmtx_lock(&shm->history->mutex);
-
-    history = shm->history->data;
-
-    if (history == NULL || history->changing) {
-        shm->history->data = NULL;
-        ngx_slab_init(shm->history);
-
-        history = ngx_http_conflict_shm_history_zone_build(shm);
-        if (history == NULL) {
-            ngx_shmtx_unlock(&shm->history->mutex);
-            return NULL;
-        }
+    history = ngx_http_conflict_shm_zone_hold(shm, shm->history,
+                                   ngx_http_conflict_shm_history_zone_rebuild);
+    if (history == NULL) {
+        return NULL;
     }
-
-    history->changing = 1;
-    ngx_memory_barrier();
-
-    ngx_http_conflict_failpoint_hit();
 
     /* records of another era are not found, and evicted in time */
     conflict_hash_128(hash, op->key.data, op->key.len,
@@ -148,16 +127,13 @@ ngx_http_conflict_shm_history_zone_lock(ngx_http_conflict_op_t *op,
 }
 
 
-void
-ngx_http_conflict_shm_history_zone_unlock(ngx_http_conflict_op_t *op,
-    ngx_http_conflict_shm_history_t *history)
+static void *
+ngx_http_conflict_shm_history_zone_rebuild(ngx_http_conflict_shm_t *shm)
 {
-    ngx_http_conflict_failpoint_hit();
+    shm->history->data = NULL;
+    ngx_slab_init(shm->history);
 
-    ngx_memory_barrier();
-    history->changing = 0;
-
-    ngx_shmtx_unlock(&ngx_http_conflict_shm(op)->history->mutex);
+    return ngx_http_conflict_shm_history_zone_build(shm);
 }
 
 

@@ -62,7 +62,7 @@ ngx_http_conflict_shm_items_mark(ngx_http_conflict_op_t *op)
     mark->changes = sh->changes;
     mark->era = sh->era;
 
-    ngx_http_conflict_shm_zone_unlock(shm, sh);
+    ngx_http_conflict_shm_zone_unlock(shm);
 
     return rc;
 }
@@ -91,7 +91,7 @@ ngx_http_conflict_shm_items_versions(ngx_http_conflict_op_t *op)
         if (ngx_http_conflict_shm_zone_closed(shm, sh)
             || sh->seed != mark->seed || sh->era != mark->era)
         {
-            ngx_http_conflict_shm_zone_unlock(shm, sh);
+            ngx_http_conflict_shm_zone_unlock(shm);
             return NGX_ERROR;
         }
 
@@ -102,7 +102,7 @@ ngx_http_conflict_shm_items_versions(ngx_http_conflict_op_t *op)
                                                                  &item[i].key);
         }
 
-        ngx_http_conflict_shm_zone_unlock(shm, sh);
+        ngx_http_conflict_shm_zone_unlock(shm);
     }
 
     return NGX_OK;

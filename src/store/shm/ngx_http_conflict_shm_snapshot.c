@@ -50,7 +50,7 @@ ngx_http_conflict_shm_snapshot_take(ngx_http_conflict_snapshot_t *snapshot)
     ngx_http_conflict_shm_snapshot_writes(snapshot, sh);
     ngx_http_conflict_shm_snapshot_locks(snapshot, sh);
 
-    ngx_http_conflict_shm_zone_unlock(shm, sh);
+    ngx_http_conflict_shm_zone_unlock(shm);
 
     if (snapshot->store->stats) {
         snapshot->evicted = snapshot->store->stats->evicted;

@@ -120,7 +120,7 @@ ngx_http_conflict_shm_versions(ngx_http_conflict_op_t *op)
         }
     }
 
-    ngx_http_conflict_shm_history_zone_unlock(op, history);
+    ngx_http_conflict_shm_history_zone_unlock(op);
 
     return NGX_OK;
 }

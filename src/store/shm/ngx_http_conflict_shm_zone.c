@@ -14,8 +14,7 @@ static ngx_int_t ngx_http_conflict_shm_zone_init(ngx_shm_zone_t *shm_zone,
     void *data);
 static ngx_http_conflict_shctx_t *ngx_http_conflict_shm_zone_build(
     ngx_http_conflict_shm_t *shm);
-static ngx_http_conflict_shctx_t *ngx_http_conflict_shm_zone_rebuild(
-    ngx_http_conflict_shm_t *shm, ngx_http_conflict_shctx_t *torn);
+static void *ngx_http_conflict_shm_zone_rebuild(ngx_http_conflict_shm_t *shm);
 
 
 static ngx_str_t  ngx_http_conflict_shm_zone_prefix = ngx_string("conflict:");
@@ -91,26 +90,17 @@ ngx_http_conflict_shm_zone_part(ngx_conf_t *cf, ngx_http_conflict_shm_t *shm,
 static ngx_int_t
 ngx_http_conflict_shm_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 {
-    ngx_http_conflict_shm_t  *oshm = data;
-
+    ngx_int_t                   rc;
     ngx_http_conflict_shm_t    *shm;
     ngx_http_conflict_shctx_t  *sh;
 
     shm = shm_zone->data;
     shm->shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
 
-    if (oshm || shm_zone->shm.exists) {
-        sh = shm->shpool->data;
-
-        if (sh && sh->layout != NGX_HTTP_CONFLICT_SHM_LAYOUT) {
-            ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                          "conflict store \"%V\" has the layout of another "
-                          "version of the module, restart nginx",
-                          &shm->store->name);
-            return NGX_ERROR;
-        }
-
-        return NGX_OK;
+    rc = ngx_http_conflict_shm_zone_kept(shm_zone, data,
+                                         NGX_HTTP_CONFLICT_SHM_LAYOUT, "");
+    if (rc != NGX_DECLINED) {
+        return rc;
     }
 
     sh = ngx_http_conflict_shm_zone_build(shm);
@@ -120,6 +110,32 @@ ngx_http_conflict_shm_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
     shm->shpool->data = sh;
     shm->created = 1;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_shm_zone_kept(ngx_shm_zone_t *zone, void *data,
+    ngx_uint_t layout, const char *what)
+{
+    ngx_http_conflict_shm_t       *shm;
+    ngx_http_conflict_shm_head_t  *head;
+
+    if (data == NULL && !zone->shm.exists) {
+        return NGX_DECLINED;
+    }
+
+    shm = zone->data;
+    head = ((ngx_slab_pool_t *) zone->shm.addr)->data;
+
+    if (head && head->layout != layout) {
+        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                      "%sconflict store \"%V\" has the layout of another "
+                      "version of the module, restart nginx", what,
+                      &shm->store->name);
+        return NGX_ERROR;
+    }
 
     return NGX_OK;
 }
@@ -141,7 +157,7 @@ ngx_http_conflict_shm_zone_build(ngx_http_conflict_shm_t *shm)
     /*
      * set by ngx_slab_calloc_locked():
      *
-     *     sh->changing = 0;
+     *     sh->head.changing = 0;
      *     sh->turn = 0;
      *     sh->era = 0;
      *     sh->entries = 0;
@@ -151,7 +167,7 @@ ngx_http_conflict_shm_zone_build(ngx_http_conflict_shm_t *shm)
      *     sh->n_notes = 0;
      */
 
-    sh->layout = NGX_HTTP_CONFLICT_SHM_LAYOUT;
+    sh->head.layout = NGX_HTTP_CONFLICT_SHM_LAYOUT;
 
     sh->seed = ngx_http_conflict_shm_zone_seed();
 
@@ -208,43 +224,55 @@ ngx_http_conflict_shm_zone_seed(void)
 }
 
 
-ngx_http_conflict_shctx_t *
-ngx_http_conflict_shm_zone_lock(ngx_http_conflict_shm_t *shm)
+void *
+ngx_http_conflict_shm_zone_hold(ngx_http_conflict_shm_t *shm,
+    ngx_slab_pool_t *shpool, void *(*rebuild)(ngx_http_conflict_shm_t *shm))
 {
-    ngx_http_conflict_shctx_t  *sh;
+    ngx_http_conflict_shm_head_t  *head;
 
-    ngx_shmtx_lock(&shm->shpool->mutex);
+    ngx_shmtx_lock(&shpool->mutex);
 
-    sh = shm->shpool->data;
+    head = shpool->data;
 
-    if (sh == NULL || sh->changing) {
-        sh = ngx_http_conflict_shm_zone_rebuild(shm, sh);
+    if (head == NULL || head->changing) {
+        head = rebuild(shm);
 
-        if (sh == NULL) {
-            ngx_shmtx_unlock(&shm->shpool->mutex);
+        if (head == NULL) {
+            ngx_shmtx_unlock(&shpool->mutex);
             return NULL;
         }
     }
 
-    sh->changing = 1;
+    head->changing = 1;
     ngx_memory_barrier();
 
     ngx_http_conflict_failpoint_hit();
 
-    return sh;
+    return head;
 }
 
 
 void
-ngx_http_conflict_shm_zone_unlock(ngx_http_conflict_shm_t *shm,
-    ngx_http_conflict_shctx_t *sh)
+ngx_http_conflict_shm_zone_release(ngx_slab_pool_t *shpool)
 {
+    ngx_http_conflict_shm_head_t  *head;
+
     ngx_http_conflict_failpoint_hit();
 
-    ngx_memory_barrier();
-    sh->changing = 0;
+    head = shpool->data;
 
-    ngx_shmtx_unlock(&shm->shpool->mutex);
+    ngx_memory_barrier();
+    head->changing = 0;
+
+    ngx_shmtx_unlock(&shpool->mutex);
+}
+
+
+ngx_http_conflict_shctx_t *
+ngx_http_conflict_shm_zone_lock(ngx_http_conflict_shm_t *shm)
+{
+    return ngx_http_conflict_shm_zone_hold(shm, shm->shpool,
+                                           ngx_http_conflict_shm_zone_rebuild);
 }
 
 
@@ -254,14 +282,15 @@ ngx_http_conflict_shm_zone_unlock(ngx_http_conflict_shm_t *shm,
  * closed for as long as a lease and a quarantine can last.
  */
 
-static ngx_http_conflict_shctx_t *
-ngx_http_conflict_shm_zone_rebuild(ngx_http_conflict_shm_t *shm,
-    ngx_http_conflict_shctx_t *torn)
+static void *
+ngx_http_conflict_shm_zone_rebuild(ngx_http_conflict_shm_t *shm)
 {
     uint16_t                    era;
     uint64_t                    highest;
     ngx_uint_t                  turn;
-    ngx_http_conflict_shctx_t  *sh;
+    ngx_http_conflict_shctx_t  *sh, *torn;
+
+    torn = shm->shpool->data;
 
     highest = torn ? torn->highest : 0;
     turn = torn ? torn->turn : 0;

@@ -40,18 +40,17 @@ ngx_http_conflict_endpoint_start(ngx_http_conflict_ctx_t *ctx)
 
 
 ngx_int_t
-ngx_http_conflict_endpoint_target(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_complex_value_t *get)
+ngx_http_conflict_endpoint_target(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_str_t  *uri;
 
     uri = &ctx->get.uri;
 
-    if (get == NULL) {
+    if (ctx->conf->get == NULL) {
         *uri = ctx->target.resource;
 
-    } else if (ngx_http_conflict_evaluate_target(ctx->request, get, uri,
-                                                 &ctx->get.args)
+    } else if (ngx_http_conflict_evaluate_target(ctx->request, ctx->conf->get,
+                                                 uri, &ctx->get.args)
                != NGX_OK)
     {
         return NGX_ERROR;

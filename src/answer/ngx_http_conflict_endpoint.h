@@ -19,11 +19,10 @@
 ngx_int_t ngx_http_conflict_endpoint_start(ngx_http_conflict_ctx_t *ctx);
 
 /*
- * The target of the own GET: the value of "get", or if that is NULL the
- * resource.  NGX_DECLINED: it is not a path.
+ * Sets the target of the own GET: that of "get=", or the resource.
+ * NGX_DECLINED: it is not a path.
  */
-ngx_int_t ngx_http_conflict_endpoint_target(ngx_http_conflict_ctx_t *ctx,
-    ngx_http_complex_value_t *get);
+ngx_int_t ngx_http_conflict_endpoint_target(ngx_http_conflict_ctx_t *ctx);
 
 /*
  * Makes the own GET, and sets ctx->caller.may_see by it.  0: the state has to

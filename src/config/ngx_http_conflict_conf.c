@@ -126,18 +126,13 @@ ngx_http_conflict_conf_create_loc(ngx_conf_t *cf)
      *     conf->server_rules = 0;
      *     conf->sum_rules = 0;
      *     conf->idempotency_ttl = 0;
-     *     conf->lock = 0;
-     *     conf->lock_force = 0;
-     *     conf->lock_blind = 0;
-     *     conf->lock_quota = 0;
-     *     conf->lock_idle = 0;
-     *     conf->lock_get = NULL;
+     *     conf->lock = NULL;
      *     conf->notes = 0;
      *     conf->bodies = 0;
      *     conf->uncached = NULL;
      *     conf->versions = 0;
      *     conf->versions_public = 0;
-     *     conf->versions_get = NULL;
+     *     conf->get = NULL;
      *     conf->events = NULL;
      *     conf->hold = 0;
      *     conf->inbox = 0;
@@ -344,15 +339,11 @@ ngx_http_conflict_conf_merge_block(ngx_conf_t *cf,
     clcf->handler = prev->handler;
 
     conf->lock = prev->lock;
-    conf->lock_force = prev->lock_force;
-    conf->lock_blind = prev->lock_blind;
-    conf->lock_quota = prev->lock_quota;
-    conf->lock_idle = prev->lock_idle;
-    conf->lock_get = prev->lock_get;
 
     conf->versions = prev->versions;
     conf->versions_public = prev->versions_public;
-    conf->versions_get = prev->versions_get;
+
+    conf->get = prev->get;
 
     conf->events = prev->events;
 
@@ -381,7 +372,7 @@ ngx_http_conflict_conf_complete(ngx_conf_t *cf,
         const char  *name;
     } handlers[] = {
         { conf->status != 0, "conflict_status" },
-        { conf->lock, "conflict_lock" },
+        { conf->lock != NULL, "conflict_lock" },
         { conf->versions, "conflict_versions" },
         { conf->events != NULL, "conflict_events" },
         { conf->inbox, "conflict_inbox" }

@@ -204,6 +204,16 @@ typedef struct {
 } ngx_http_conflict_events_conf_t;
 
 
+/* conflict_lock */
+
+typedef struct {
+    ngx_msec_t                     idle;
+    ngx_uint_t                     quota;      /* of a user; 0: none */
+    unsigned                       force:1;
+    unsigned                       blind:1;    /* no own GET first */
+} ngx_http_conflict_lock_conf_t;
+
+
 struct ngx_http_conflict_loc_conf_s {
     ngx_uint_t                        policy;        /* conflict_policy_e, or
                                                         NGX_HTTP_CONFLICT_OFF */
@@ -266,17 +276,15 @@ struct ngx_http_conflict_loc_conf_s {
     ngx_uint_t                        idempotency;   /* of keys, see above */
     ngx_msec_t                        idempotency_ttl;
 
-    ngx_uint_t                        lock;          /* a lock endpoint */
-    ngx_uint_t                        lock_force;
-    ngx_uint_t                        lock_blind;    /* no own GET first */
-    ngx_uint_t                        lock_quota;    /* of a user; 0: none */
-    ngx_msec_t                        lock_idle;
-    ngx_http_complex_value_t         *lock_get;      /* NULL: the key */
+    ngx_http_conflict_lock_conf_t    *lock;          /* a lock endpoint, or
+                                                        NULL */
     ngx_uint_t                        lock_status;   /* of a write */
 
     ngx_uint_t                        versions;      /* an endpoint of them */
     ngx_uint_t                        versions_public;
-    ngx_http_complex_value_t         *versions_get;  /* NULL: the key */
+    ngx_http_complex_value_t         *get;           /* of these endpoints, the
+                                                        target of the own GET;
+                                                        NULL: the key */
     ngx_http_conflict_events_conf_t  *events;        /* a change stream, or
                                                         NULL */
     ngx_msec_t                        hold;          /* how long bodies are

@@ -199,7 +199,7 @@ ngx_http_conflict_location_endpoint(ngx_conf_t *cf,
 
     key = &conf->key->value;
 
-    if (!conf->lock_get && !conf->lock_blind && !conf->versions_get
+    if (conf->get == NULL && !(conf->lock && conf->lock->blind)
         && (key->len == 0 || (key->data[0] != '/' && key->data[0] != '$')))
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

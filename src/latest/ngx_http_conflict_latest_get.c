@@ -78,7 +78,7 @@ ngx_http_conflict_latest_get_start(ngx_http_request_t *r,
 
     latest->request = sr;
 
-    if (ctx->conf->lock_get == NULL && ctx->conf->versions_get == NULL) {
+    if (ctx->conf->get == NULL) {
         /*
          * The client has named the target, in the request line, an argument
          * or Destination: it does not reach what is internal.

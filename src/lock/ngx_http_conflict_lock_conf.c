@@ -34,7 +34,10 @@ ngx_http_conflict_lock_conf(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "is duplicate";
     }
 
-    nlcf->lock = 1;
+    nlcf->lock = ngx_pcalloc(cf->pool, sizeof(ngx_http_conflict_lock_conf_t));
+    if (nlcf->lock == NULL) {
+        return NGX_CONF_ERROR;
+    }
 
     value = cf->args->elts;
 
@@ -47,8 +50,8 @@ ngx_http_conflict_lock_conf(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
-    if (nlcf->lock_idle == 0) {
-        nlcf->lock_idle = NGX_HTTP_CONFLICT_IDLE;
+    if (nlcf->lock->idle == 0) {
+        nlcf->lock->idle = NGX_HTTP_CONFLICT_IDLE;
     }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
@@ -62,24 +65,24 @@ static ngx_int_t
 ngx_http_conflict_lock_conf_parameter(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *nlcf, ngx_str_t *value)
 {
-    ngx_int_t  n;
+    ngx_int_t                       n;
+    ngx_http_conflict_lock_conf_t  *lock;
 
-    if (ngx_strcmp(value->data, "force") == 0 && !nlcf->lock_force) {
-        nlcf->lock_force = 1;
+    lock = nlcf->lock;
+
+    if (ngx_strcmp(value->data, "force") == 0 && !lock->force) {
+        lock->force = 1;
         return NGX_OK;
     }
 
-    if (ngx_strncmp(value->data, "idle=", 5) == 0 && nlcf->lock_idle == 0) {
+    if (ngx_strncmp(value->data, "idle=", 5) == 0 && lock->idle == 0) {
         return ngx_http_conflict_directive_value_limited(cf, value, 5,
                                                 NGX_HTTP_CONFLICT_IDLE_MIN,
                                                 NGX_HTTP_CONFLICT_IDLE_MAX,
-                                                "100ms to 1d",
-                                                &nlcf->lock_idle);
+                                                "100ms to 1d", &lock->idle);
     }
 
-    if (ngx_strncmp(value->data, "per_user=", 9) == 0
-        && nlcf->lock_quota == 0)
-    {
+    if (ngx_strncmp(value->data, "per_user=", 9) == 0 && lock->quota == 0) {
         n = ngx_atoi(value->data + 9, value->len - 9);
 
         if (n == NGX_ERROR || n == 0 || n > NGX_HTTP_CONFLICT_QUOTA) {
@@ -90,22 +93,22 @@ ngx_http_conflict_lock_conf_parameter(ngx_conf_t *cf,
             return NGX_ERROR;
         }
 
-        nlcf->lock_quota = n;
+        lock->quota = n;
         return NGX_OK;
     }
 
     if (ngx_strncmp(value->data, "get=", 4) == 0
-        && nlcf->lock_get == NULL && !nlcf->lock_blind)
+        && nlcf->get == NULL && !lock->blind)
     {
         if (ngx_strcmp(value->data + 4, "off") == 0) {
-            nlcf->lock_blind = 1;
+            lock->blind = 1;
             return NGX_OK;
         }
 
-        nlcf->lock_get = ngx_http_conflict_directive_value_get(cf, value,
-                                                              "\"off\" or ");
+        nlcf->get = ngx_http_conflict_directive_value_get(cf, value,
+                                                          "\"off\" or ");
 
-        return nlcf->lock_get ? NGX_OK : NGX_ERROR;
+        return nlcf->get ? NGX_OK : NGX_ERROR;
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

@@ -33,13 +33,13 @@ static ngx_http_conflict_state_e ngx_http_conflict_lock_endpoint_unguarded(
 ngx_http_conflict_state_e
 ngx_http_conflict_lock_endpoint_start(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_str_t                      force, handover;
-    ngx_http_request_t            *r;
-    ngx_http_conflict_lock_t      *lock;
-    ngx_http_conflict_loc_conf_t  *nlcf;
+    ngx_str_t                       force, handover;
+    ngx_http_request_t             *r;
+    ngx_http_conflict_lock_t       *lock;
+    ngx_http_conflict_lock_conf_t  *conf;
 
     r = ctx->request;
-    nlcf = ctx->conf;
+    conf = ctx->conf->lock;
 
     ctx->flow.content = ngx_http_conflict_lock_answer;
 
@@ -49,11 +49,11 @@ ngx_http_conflict_lock_endpoint_start(ngx_http_conflict_ctx_t *ctx)
 
     ngx_http_conflict_caller_token(r, ctx);
 
-    ctx->caller.may_see = nlcf->lock_blind;
+    ctx->caller.may_see = conf->blind;
 
     lock = &ctx->op->lock;
-    lock->idle = nlcf->lock_idle;
-    lock->quota = nlcf->lock_quota;
+    lock->idle = conf->idle;
+    lock->quota = conf->quota;
 
     switch (r->method) {
 
@@ -77,7 +77,7 @@ ngx_http_conflict_lock_endpoint_start(ngx_http_conflict_ctx_t *ctx)
     case NGX_HTTP_DELETE:
         lock->verb = NGX_HTTP_CONFLICT_LOCK_RELEASE;
 
-        lock->force = (nlcf->lock_force
+        lock->force = (conf->force
                        && ngx_http_arg(r, (u_char *) "force", 5, &force)
                           == NGX_OK
                        && force.len == 1 && force.data[0] == '1');
@@ -88,7 +88,7 @@ ngx_http_conflict_lock_endpoint_start(ngx_http_conflict_ctx_t *ctx)
             lock->reserve = NGX_HTTP_CONFLICT_LOCK_RESERVE;
         }
 
-        if (lock->given || lock->force || nlcf->lock_blind) {
+        if (lock->given || lock->force || conf->blind) {
             /* a page that is being closed: respond at once, and show nothing */
             return NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALL;
         }
@@ -98,7 +98,7 @@ ngx_http_conflict_lock_endpoint_start(ngx_http_conflict_ctx_t *ctx)
 
     case NGX_HTTP_OPTIONS:
 
-        if (nlcf->lock_blind || !ngx_http_conflict_preflight(r)) {
+        if (conf->blind || !ngx_http_conflict_preflight(r)) {
             return NGX_HTTP_CONFLICT_STATE_RESPOND;
         }
 
@@ -110,7 +110,7 @@ ngx_http_conflict_lock_endpoint_start(ngx_http_conflict_ctx_t *ctx)
                                         NULL);
     }
 
-    return nlcf->lock_blind ? NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEK
+    return conf->blind ? NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEK
                             : NGX_HTTP_CONFLICT_STATE_LOCK_TARGET;
 }
 
@@ -123,7 +123,7 @@ ngx_http_conflict_lock_endpoint_target(ngx_http_conflict_ctx_t *ctx)
 
     r = ctx->request;
 
-    rc = ngx_http_conflict_endpoint_target(ctx, ctx->conf->lock_get);
+    rc = ngx_http_conflict_endpoint_target(ctx);
 
     if (rc == NGX_ERROR) {
         return NGX_HTTP_CONFLICT_STATE_ERROR;
@@ -138,7 +138,7 @@ ngx_http_conflict_lock_endpoint_target(ngx_http_conflict_ctx_t *ctx)
 
         return ngx_http_conflict_endpoint_error(ctx,
                                      NGX_HTTP_CONFLICT_ANSWER_NO_TARGET,
-                                     ctx->conf->lock_get
+                                     ctx->conf->get
                                      ? "the value of conflict_lock get= is not "
                                        "a path for this request"
                                      : "its key is not a path, and "
@@ -175,7 +175,7 @@ ngx_http_conflict_lock_endpoint_get(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (ctx->op->lock.verb == NGX_HTTP_CONFLICT_LOCK_ACQUIRE
-        && ctx->conf->lock_get == NULL && !ctx->latest.guarded)
+        && ctx->conf->get == NULL && !ctx->latest.guarded)
     {
         return ngx_http_conflict_lock_endpoint_unguarded(ctx);
     }
@@ -270,7 +270,7 @@ ngx_http_conflict_lock_endpoint_unproved(ngx_http_conflict_ctx_t *ctx)
     return lock->verb == NGX_HTTP_CONFLICT_LOCK_RELEASE
            && (lock->result == NGX_HTTP_CONFLICT_LOCK_NONE
                || lock->result == NGX_HTTP_CONFLICT_LOCK_HELD)
-           && !lock->force && !ctx->conf->lock_blind && !ctx->latest.started;
+           && !lock->force && !ctx->conf->lock->blind && !ctx->latest.started;
 }
 
 
@@ -315,7 +315,7 @@ ngx_http_conflict_lock_endpoint_result(ngx_http_conflict_ctx_t *ctx)
         ctx->flow.outcome = NGX_HTTP_CONFLICT_OUTCOME_LOCKED;
 
         if (op->lock.verb == NGX_HTTP_CONFLICT_LOCK_RELEASE
-            && !ctx->conf->lock_blind)
+            && !ctx->conf->lock->blind)
         {
             ctx->caller.may_see = 0;
             ctx->version.current = 0;

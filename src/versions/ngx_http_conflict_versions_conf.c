@@ -36,11 +36,11 @@ ngx_http_conflict_versions_conf(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
 
         if (ngx_strncmp(value[i].data, "get=", 4) == 0
-            && nlcf->versions_get == NULL)
+            && nlcf->get == NULL)
         {
-            nlcf->versions_get = ngx_http_conflict_directive_value_get(cf,
-                                                               &value[i], "");
-            if (nlcf->versions_get == NULL) {
+            nlcf->get = ngx_http_conflict_directive_value_get(cf, &value[i],
+                                                              "");
+            if (nlcf->get == NULL) {
                 return NGX_CONF_ERROR;
             }
 

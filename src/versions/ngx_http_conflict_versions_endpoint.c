@@ -123,7 +123,7 @@ ngx_http_conflict_versions_endpoint_target(ngx_http_conflict_ctx_t *ctx)
 
     r = ctx->request;
 
-    rc = ngx_http_conflict_endpoint_target(ctx, ctx->conf->versions_get);
+    rc = ngx_http_conflict_endpoint_target(ctx);
 
     if (rc == NGX_ERROR) {
         return NGX_HTTP_CONFLICT_STATE_ERROR;

@@ -39,6 +39,8 @@ static ngx_uint_t ngx_http_conflict_filter_result_known(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_filter_write(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
+static ngx_int_t ngx_http_conflict_filter_write_validators(
+    ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx);
 
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
@@ -385,13 +387,6 @@ static ngx_int_t
 ngx_http_conflict_filter_write(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
-    uint64_t                 version;
-    ngx_int_t                rc;
-    ngx_uint_t               tagged;
-    ngx_http_conflict_op_t  *op;
-
-    op = ctx->op;
-
     if (ngx_http_conflict_fence_late(ctx)) {
         /* nginx's error page will pass this filter instead */
         ctx->flow.filtered = 0;
@@ -416,59 +411,7 @@ ngx_http_conflict_filter_write(ngx_http_request_t *r,
         ngx_http_conflict_hold_answered(ctx);
     }
 
-    if ((r->method & (NGX_HTTP_MOVE|NGX_HTTP_COPY))
-        || ngx_http_conflict_method_created(r))
-    {
-        /* the response is about another resource, or about two */
-        ctx->version.current = 0;
-    }
-
-    tagged = ctx->lease.committed && op->out.applied
-             && op->in.observed.existence == CONFLICT_EXISTS
-             && ngx_http_conflict_filter_result_known(ctx)
-             && ctx->get.uri.len == 0
-             && !ngx_http_conflict_method_created(r);
-
-    if ((r->method & (NGX_HTTP_MOVE|NGX_HTTP_COPY))
-        || (ctx->method == NGX_HTTP_PUT && ctx->pass.rewritten)
-        || ctx->conf->inject->place != NGX_HTTP_CONFLICT_DEFAULT)
-    {
-        /*
-         * The upstream's own tag may be that of either resource.  In the
-         * other cases it is the tag of a body that differs from the one that
-         * the client has sent, or that a read shows.
-         */
-        ngx_str_null(&ctx->version.upstream_tag);
-    }
-
-    if (!ctx->conf->report && r->headers_out.status < NGX_HTTP_SPECIAL_RESPONSE
-        && ctx->flow.outcome != NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED
-        && !ngx_http_conflict_filter_result_known(ctx))
-    {
-        /* the upstream's, too, would be those of the client's document */
-        ngx_http_clear_etag(r);
-        ngx_http_clear_last_modified(r);
-    }
-
-    version = tagged ? op->out.version : 0;
-
-    if (ctx->conf->report) {
-        rc = ngx_http_conflict_filter_offer_etag(r, ctx, version);
-
-    } else if (op->in.minted) {
-        rc = ngx_http_conflict_revalidate_set_etag(r, ctx, version);
-
-    } else {
-        rc = NGX_OK;
-    }
-
-    if (rc != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (tagged && !ctx->conf->report
-        && ngx_http_conflict_validators_date(r, ctx) != NGX_OK)
-    {
+    if (ngx_http_conflict_filter_write_validators(r, ctx) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -485,6 +428,67 @@ ngx_http_conflict_filter_write(ngx_http_request_t *r,
     }
 
     return NGX_OK;
+}
+
+
+/* by which the client learns the version that its write has made */
+
+static ngx_int_t
+ngx_http_conflict_filter_write_validators(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    uint64_t                 version;
+    ngx_uint_t               pair, created, known, tagged;
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
+
+    pair = (r->method & (NGX_HTTP_MOVE|NGX_HTTP_COPY)) ? 1 : 0;
+    created = ngx_http_conflict_method_created(r);
+    known = ngx_http_conflict_filter_result_known(ctx);
+
+    if (pair || created) {
+        /* the response is about another resource, or about two */
+        ctx->version.current = 0;
+    }
+
+    if (pair || (ctx->method == NGX_HTTP_PUT && ctx->pass.rewritten)
+        || ctx->conf->inject->place != NGX_HTTP_CONFLICT_DEFAULT)
+    {
+        /*
+         * The upstream's own tag may be that of either resource.  In the
+         * other cases it is the tag of a body that differs from the one that
+         * the client has sent, or that a read shows.
+         */
+        ngx_str_null(&ctx->version.upstream_tag);
+    }
+
+    if (!known && !ctx->conf->report
+        && r->headers_out.status < NGX_HTTP_SPECIAL_RESPONSE
+        && ctx->flow.outcome != NGX_HTTP_CONFLICT_OUTCOME_UNCHECKED)
+    {
+        /* the upstream's, too, would be those of the client's document */
+        ngx_http_clear_etag(r);
+        ngx_http_clear_last_modified(r);
+    }
+
+    tagged = known && !created && ctx->lease.committed && op->out.applied
+             && op->in.observed.existence == CONFLICT_EXISTS
+             && ctx->get.uri.len == 0;
+
+    version = tagged ? op->out.version : 0;
+
+    if (ctx->conf->report) {
+        return ngx_http_conflict_filter_offer_etag(r, ctx, version);
+    }
+
+    if (op->in.minted
+        && ngx_http_conflict_revalidate_set_etag(r, ctx, version) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return tagged ? ngx_http_conflict_validators_date(r, ctx) : NGX_OK;
 }
 
 

@@ -12,22 +12,7 @@ workers(2);
 master_on();
 worker_connections(1024);
 
-# the users are who they say they are
-
-add_block_preprocessor(sub {
-    my $block = shift;
-    my $policy = $block->policy || 'version hold';
-
-    $policy =~ s/\s+\z//;
-
-    $block->set_value('config', "conflict_user \$http_x_user;\n"
-                      . "conflict_wait 5s;\n"
-                      . "location / { conflict $policy;\n"
-                      . ($block->rules || '') . "proxy_pass http://api; }\n"
-                      . ($block->more || '')
-                      . "location = /inbox { conflict_inbox; }\n"
-                      . "location = /admin { conflict_inbox all; }\n");
-});
+add_block_preprocessor(\&configure);
 
 run_tests();
 

@@ -5,6 +5,7 @@
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;
+use Conflict::List;
 use Test::Nginx::Socket 'no_plan';
 
 our @nodes = cluster_start();
@@ -19,12 +20,6 @@ add_block_preprocessor(sub {
                       map({ "redis://127.0.0.1:$_" } @nodes[0, 4]),
                       "cluster timeout=500ms;\n"));
 });
-
-sub versions {
-    my ($r) = @_;
-
-    return { map { ($_->{id} => $_->{version}) } @{ json($r)->{data} } };
-}
 
 # the items without a version
 

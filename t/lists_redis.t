@@ -3,44 +3,10 @@
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;
+use Conflict::List;
 use Test::Nginx::Socket 'no_plan';
 
 our $Port = redis_clock_start();
-
-sub versions {
-    my ($r) = @_;
-
-    return { map { ($_->{id} => $_->{version}) } @{ json($r)->{data} } };
-}
-
-# the versions, twice in a row
-
-sub listed {
-    my ($path, @ids) = @_;
-
-    my ($found, $before);
-
-    until_true {
-        $before = $found || {};
-        $found = versions(GET($path));
-        !grep { !$found->{$_} || $found->{$_} ne ($before->{$_} // '') } @ids;
-    };
-
-    return $found;
-}
-
-# a request for a list that the upstream has made up, but not sent
-
-sub held_list {
-    my ($path) = @_;
-
-    my $n = grep { $_->{target} eq $path } seen();
-    my $l = start('GET', $path, headers => ['X-Up-Read: apply hold hold']);
-
-    until_true { $n < grep { $_->{target} eq $path } seen() };
-
-    return $l;
-}
 
 # it has long been there
 

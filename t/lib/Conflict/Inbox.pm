@@ -1,7 +1,7 @@
 package Conflict::Inbox;
 
-# The conflict inbox at /inbox: its lists and items, with the headers of a
-# caller.
+# The conflict inbox at /inbox: the configuration of a block, its lists and
+# items, with the headers of a caller.
 
 use strict;
 use warnings;
@@ -10,8 +10,27 @@ use Conflict;
 
 use base 'Exporter';
 
-our @EXPORT = qw(ann bob inbox inbox_of show item take merged discard refused
-                 refused_by);
+our @EXPORT = qw(configure ann bob inbox inbox_of show item take merged discard
+                 refused refused_by);
+
+
+# of the sections of a block: the policy of all locations, with rules, and more
+# of the server; the users are who they say they are
+
+sub configure {
+    my ($block) = @_;
+    my $policy = $block->policy || 'version hold';
+
+    $policy =~ s/\s+\z//;
+
+    $block->set_value('config', "conflict_user \$http_x_user;\n"
+                      . "conflict_wait 5s;\n"
+                      . "location / { conflict $policy;\n"
+                      . ($block->rules || '') . "proxy_pass http://api; }\n"
+                      . ($block->more || '')
+                      . "location = /inbox { conflict_inbox; }\n"
+                      . "location = /admin { conflict_inbox all; }\n");
+}
 
 
 sub ann { ('X-User: ann', 'X-Client: laptop') }

@@ -16,6 +16,7 @@
 #include "process/ngx_http_conflict_wake.h"
 #include "process/ngx_http_conflict_learned.h"
 #include "status/ngx_http_conflict_status.h"
+#include "redis_client/ngx_http_conflict_redis_client.h"
 
 
 static ngx_int_t ngx_http_conflict_module_init(ngx_conf_t *cf);

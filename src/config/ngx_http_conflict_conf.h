@@ -20,18 +20,13 @@
 #include "core/json/conflict_items.h"
 #include "core/json/conflict_scan.h"
 #include "core/merge/conflict_merge.h"
-#include "core/merge/conflict_part.h"
 #include "core/patch/conflict_patch.h"
-#include "core/policy/conflict_advice.h"
 #include "core/policy/conflict_decide.h"
-#include "core/policy/conflict_mtime.h"
 #include "core/policy/conflict_version.h"
 #include "core/text/conflict_decimal.h"
 #include "core/text/conflict_hash.h"
 #include "core/text/conflict_text.h"
 #include "core/text/conflict_time.h"
-#include "redis_client/ngx_http_conflict_redis_client.h"
-#include "store/ngx_http_conflict_snapshot.h"
 #include "store/ngx_http_conflict_store.h"
 
 

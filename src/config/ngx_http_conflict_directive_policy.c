@@ -8,6 +8,7 @@
 
 
 #include "config/ngx_http_conflict_conf.h"
+#include "redis_client/ngx_http_conflict_redis_client.h"
 
 
 #define NGX_HTTP_CONFLICT_ZONE_MIN    (8 * ngx_pagesize)

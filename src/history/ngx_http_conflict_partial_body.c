@@ -9,6 +9,7 @@
 
 #include "history/ngx_http_conflict_history.h"
 #include "core/json/conflict_tree.h"
+#include "core/merge/conflict_part.h"
 #include "core/policy/conflict_chain.h"
 #include "core/text/conflict_buffer.h"
 #include "process/ngx_http_conflict_random.h"

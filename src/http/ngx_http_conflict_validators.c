@@ -7,6 +7,7 @@
 
 
 #include "http/ngx_http_conflict_http.h"
+#include "core/policy/conflict_mtime.h"
 
 
 static ngx_str_t  ngx_http_conflict_cache_control =

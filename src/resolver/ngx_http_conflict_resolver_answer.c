@@ -11,6 +11,7 @@
 #include "latest/ngx_http_conflict_latest.h"
 #include "write/ngx_http_conflict_write.h"
 #include "history/ngx_http_conflict_history.h"
+#include "core/merge/conflict_part.h"
 #include "core/text/conflict_buffer.h"
 #include "process/ngx_http_conflict_random.h"
 

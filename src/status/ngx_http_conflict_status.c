@@ -8,7 +8,6 @@
 
 
 #include "status/ngx_http_conflict_status.h"
-#include "http/ngx_http_conflict_writer.h"
 #include "process/ngx_http_conflict_random.h"
 
 

@@ -13,6 +13,7 @@
 #include "http/ngx_http_conflict_http.h"
 #include "http/ngx_http_conflict_json.h"
 #include "http/ngx_http_conflict_writer.h"
+#include "store/ngx_http_conflict_snapshot.h"
 
 
 #define NGX_HTTP_CONFLICT_VERSION       "0.1.0"

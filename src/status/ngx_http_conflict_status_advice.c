@@ -8,7 +8,7 @@
 
 
 #include "status/ngx_http_conflict_status.h"
-#include "http/ngx_http_conflict_json.h"
+#include "core/policy/conflict_advice.h"
 #include "core/text/conflict_buffer.h"
 
 

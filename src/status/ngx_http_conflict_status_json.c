@@ -8,8 +8,6 @@
 
 
 #include "status/ngx_http_conflict_status.h"
-#include "http/ngx_http_conflict_json.h"
-#include "http/ngx_http_conflict_writer.h"
 
 
 static json_t *ngx_http_conflict_status_json_head(

@@ -9,7 +9,6 @@
 
 
 #include "status/ngx_http_conflict_status.h"
-#include "http/ngx_http_conflict_json.h"
 
 
 #define NGX_HTTP_CONFLICT_STATUS_TIME  "\"time\":\""

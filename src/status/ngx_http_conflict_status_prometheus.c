@@ -8,7 +8,6 @@
 
 
 #include "status/ngx_http_conflict_status.h"
-#include "http/ngx_http_conflict_writer.h"
 
 
 typedef struct {

@@ -59,6 +59,17 @@ typedef struct {
 } ngx_http_conflict_status_totals_t;
 
 
+/* a number of a store: in the JSON, and as a metric of Prometheus */
+
+typedef struct {
+    const char                    *name;
+    const char                    *metric;
+    const char                    *help;
+    size_t                         offset;
+    ngx_uint_t                     counted;   /* by this host, in its stats */
+} ngx_http_conflict_status_number_t;
+
+
 /* Counts a finished request; no-op unless conflict_status is configured. */
 void ngx_http_conflict_request_stats(ngx_http_conflict_ctx_t *ctx);
 
@@ -106,6 +117,14 @@ ngx_uint_t ngx_http_conflict_status_query_route(
 void ngx_http_conflict_status_totals(ngx_http_conflict_status_totals_t *totals,
     ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n,
     ngx_http_conflict_status_query_t *query);
+
+/* The numbers of stores, up to one without a name; -1: it is unknown. */
+extern const ngx_http_conflict_status_number_t
+    ngx_http_conflict_status_numbers[];
+
+int64_t ngx_http_conflict_status_totals_store(
+    ngx_http_conflict_snapshot_t *snapshot,
+    const ngx_http_conflict_status_number_t *number);
 
 
 /* Appends the lines of the audit log that are asked for, latest first. */

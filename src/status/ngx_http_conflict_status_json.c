@@ -166,10 +166,12 @@ ngx_http_conflict_status_json_sums(ngx_http_conflict_snapshot_t **snapshot,
 static json_t *
 ngx_http_conflict_status_json_store(ngx_http_conflict_snapshot_t *snapshot)
 {
-    json_t                     *json;
-    ngx_str_t                   why;
-    const char                 *kind;
-    ngx_http_conflict_store_t  *store;
+    json_t                                   *json;
+    int64_t                                   n;
+    ngx_str_t                                 why;
+    const char                               *kind;
+    ngx_http_conflict_store_t                *store;
+    const ngx_http_conflict_status_number_t  *number;
 
     store = snapshot->store;
     kind = (store->ops == &ngx_http_conflict_shm_ops) ? "shm" : "redis";
@@ -187,14 +189,13 @@ ngx_http_conflict_status_json_store(ngx_http_conflict_snapshot_t *snapshot)
                                json_boolean(snapshot->why == NULL));
     ngx_http_conflict_json_set_text(&json, "error", &why);
 
-    ngx_http_conflict_json_set_number(&json, "entries", snapshot->entries);
-    ngx_http_conflict_json_set_number(&json, "leases", snapshot->leases);
-    ngx_http_conflict_json_set_number(&json, "dirty", snapshot->dirty);
-    ngx_http_conflict_json_set_number(&json, "locks", snapshot->locks);
-    ngx_http_conflict_json_set_number(&json, "evicted", snapshot->evicted);
-    ngx_http_conflict_json_set_number(&json, "memory_bytes", snapshot->memory);
-    ngx_http_conflict_json_set_number(&json, "size_bytes", snapshot->size);
-    ngx_http_conflict_json_set_number(&json, "settling", snapshot->settling);
+    for (number = ngx_http_conflict_status_numbers; number->name; number++) {
+
+        if (store->stats || !number->counted) {
+            n = ngx_http_conflict_status_totals_store(snapshot, number);
+            ngx_http_conflict_json_set_number(&json, number->name, n);
+        }
+    }
 
     if (store->stats) {
         ngx_http_conflict_status_json_store_stats(&json, store->stats);
@@ -212,11 +213,6 @@ ngx_http_conflict_status_json_store_stats(json_t **json,
 {
     json_t  *errors;
 
-    ngx_http_conflict_json_set_number(json, "blobs_evicted",
-                                      stats->blobs_evicted);
-    ngx_http_conflict_json_set_number(json, "held", stats->held);
-    ngx_http_conflict_json_set_number(json, "not_held", stats->not_held);
-
     errors = json_object();
 
     ngx_http_conflict_json_set_number(&errors, "down",
@@ -227,8 +223,6 @@ ngx_http_conflict_status_json_store_stats(json_t **json,
                             stats->errors[NGX_HTTP_CONFLICT_STORE_GENERATION]);
 
     ngx_http_conflict_json_set(json, "errors", errors);
-    ngx_http_conflict_json_set_number(json, "unsettled", stats->unsettled);
-    ngx_http_conflict_json_set_number(json, "stream_dropped", stats->dropped);
     ngx_http_conflict_json_set(json, "round_trips",
                                ngx_http_conflict_status_json_latency(stats));
 }

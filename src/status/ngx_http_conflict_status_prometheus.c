@@ -36,8 +36,6 @@ static void ngx_http_conflict_status_prometheus_waits(
 static void ngx_http_conflict_status_prometheus_stores(
     ngx_http_conflict_writer_t *out, ngx_http_conflict_snapshot_t **snapshot,
     ngx_uint_t n);
-static int64_t ngx_http_conflict_status_prometheus_store(
-    ngx_http_conflict_snapshot_t *snapshot, ngx_uint_t k);
 static void ngx_http_conflict_status_prometheus_latency(
     ngx_http_conflict_writer_t *out, ngx_http_conflict_snapshot_t **snapshot,
     ngx_uint_t n);
@@ -55,57 +53,6 @@ static const ngx_http_conflict_metric_t  ngx_http_conflict_route_metrics[] = {
       NGX_HTTP_CONFLICT_N_FETCHES },
 
     { NULL, NULL, 0 }
-};
-
-
-/* where the value is: in a snapshot, or in the counters of this host */
-
-#define ngx_http_conflict_metric_of(field)                                    \
-    offsetof(ngx_http_conflict_snapshot_t, field), 0
-
-#define ngx_http_conflict_metric_counted(field)                               \
-    offsetof(ngx_http_conflict_store_stats_t, field), 1
-
-static const struct {
-    const char                    *name;
-    const char                    *help;
-    size_t                         offset;
-    ngx_uint_t                     counted;
-} ngx_http_conflict_store_metrics[] = {
-
-    { "store_entries", "Tracked resources, in Redis all keys",
-      ngx_http_conflict_metric_of(entries) },
-    { "store_leases", "Writes in flight",
-      ngx_http_conflict_metric_of(leases) },
-    { "store_dirty_entries", "Unresolved resources, whose version a GET must "
-                             "determine",
-      ngx_http_conflict_metric_of(dirty) },
-    { "store_locks", "Locks held",
-      ngx_http_conflict_metric_of(locks) },
-    { "store_memory_bytes", "Memory used by the store",
-      ngx_http_conflict_metric_of(memory) },
-    { "store_size_bytes", "Memory limit of the store, 0 if it has none",
-      ngx_http_conflict_metric_of(size) },
-    { "store_evicted_total", "Evicted entries",
-      ngx_http_conflict_metric_of(evicted) },
-    { "store_unsettled_total", "Outcomes that never reached the store",
-      ngx_http_conflict_metric_counted(unsettled) },
-    { "store_stream_dropped_total",
-      "Conflicts missing from the store's audit stream",
-      ngx_http_conflict_metric_counted(dropped) },
-    { "store_settling_seconds",
-      "Time for which a new incarnation of the store holds back writes with a "
-      "base",
-      ngx_http_conflict_metric_of(settling) },
-    { "store_blobs_evicted_total", "Stored responses and held bodies that were "
-                                   "evicted",
-      ngx_http_conflict_metric_counted(blobs_evicted) },
-    { "store_held_total", "Bodies held for the conflict inbox",
-      ngx_http_conflict_metric_counted(held) },
-    { "store_not_held_total", "Bodies that lost a conflict and could not be "
-                              "held",
-      ngx_http_conflict_metric_counted(not_held) },
-    { NULL, NULL, 0, 0 }
 };
 
 
@@ -362,10 +309,11 @@ ngx_http_conflict_status_prometheus_stores(
     ngx_http_conflict_writer_t *out, ngx_http_conflict_snapshot_t **snapshot,
     ngx_uint_t n)
 {
-    int64_t                           value;
-    ngx_uint_t                        i, k;
-    const char                       *name;
-    ngx_http_conflict_store_stats_t  *stats;
+    int64_t                                   value;
+    ngx_uint_t                                i, k;
+    const char                               *name;
+    ngx_http_conflict_store_stats_t          *stats;
+    const ngx_http_conflict_status_number_t  *number;
 
     static const char  *reasons[] = { NULL, "full", "generation", "down" };
 
@@ -379,16 +327,16 @@ ngx_http_conflict_status_prometheus_stores(
                                   snapshot[i]->why == NULL);
     }
 
-    for (k = 0; ngx_http_conflict_store_metrics[k].name; k++) {
-        name = ngx_http_conflict_store_metrics[k].name;
+    for (number = ngx_http_conflict_status_numbers; number->name; number++) {
+        name = number->metric;
 
         ngx_http_conflict_status_prometheus_metric(out, name,
                                        ngx_strstr(name, "_total") ? "counter"
                                                                   : "gauge",
-                                       ngx_http_conflict_store_metrics[k].help);
+                                       number->help);
 
         for (i = 0; i < n; i++) {
-            value = ngx_http_conflict_status_prometheus_store(snapshot[i], k);
+            value = ngx_http_conflict_status_totals_store(snapshot[i], number);
 
             if (value < 0) {
                 continue;
@@ -414,28 +362,6 @@ ngx_http_conflict_status_prometheus_stores(
                 &snapshot[i]->store->name, reasons[k], stats->errors[k]);
         }
     }
-}
-
-
-/* a negative value is unknown */
-
-static int64_t
-ngx_http_conflict_status_prometheus_store(
-    ngx_http_conflict_snapshot_t *snapshot, ngx_uint_t k)
-{
-    u_char  *p;
-
-    p = (u_char *) snapshot->store->stats;
-
-    if (ngx_http_conflict_store_metrics[k].counted) {
-        return p ? (int64_t) *(ngx_atomic_t *)
-                             (p + ngx_http_conflict_store_metrics[k].offset)
-                 : -1;
-    }
-
-    p = (u_char *) snapshot;
-
-    return *(int64_t *) (p + ngx_http_conflict_store_metrics[k].offset);
 }
 
 

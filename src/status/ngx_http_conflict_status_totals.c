@@ -2,7 +2,8 @@
 /*
  * Copyright (C) the ngx_http_conflict_module authors
  *
- * The sums over routes: of all, or since a time, of an entity, of an action.
+ * The sums over routes: of all, or since a time, of an entity, of an action;
+ * and the numbers of stores.
  */
 
 
@@ -18,6 +19,54 @@ static void ngx_http_conflict_status_totals_route(
 static void ngx_http_conflict_status_totals_bins(uint64_t *sum,
     ngx_http_conflict_stats_bin_t *bin, ngx_uint_t n, ngx_uint_t first,
     ngx_uint_t last);
+
+
+/* where the number is: in a snapshot, or in the counters of this host */
+
+#define ngx_http_conflict_number_of(field)                                    \
+    offsetof(ngx_http_conflict_snapshot_t, field), 0
+
+#define ngx_http_conflict_number_counted(field)                               \
+    offsetof(ngx_http_conflict_store_stats_t, field), 1
+
+const ngx_http_conflict_status_number_t  ngx_http_conflict_status_numbers[] = {
+
+    { "entries", "store_entries", "Tracked resources, in Redis all keys",
+      ngx_http_conflict_number_of(entries) },
+    { "leases", "store_leases", "Writes in flight",
+      ngx_http_conflict_number_of(leases) },
+    { "dirty", "store_dirty_entries",
+      "Unresolved resources, whose version a GET must determine",
+      ngx_http_conflict_number_of(dirty) },
+    { "locks", "store_locks", "Locks held",
+      ngx_http_conflict_number_of(locks) },
+    { "evicted", "store_evicted_total", "Evicted entries",
+      ngx_http_conflict_number_of(evicted) },
+    { "memory_bytes", "store_memory_bytes", "Memory used by the store",
+      ngx_http_conflict_number_of(memory) },
+    { "size_bytes", "store_size_bytes",
+      "Memory limit of the store, 0 if it has none",
+      ngx_http_conflict_number_of(size) },
+    { "settling", "store_settling_seconds",
+      "Time for which a new incarnation of the store holds back writes with a "
+      "base",
+      ngx_http_conflict_number_of(settling) },
+    { "blobs_evicted", "store_blobs_evicted_total",
+      "Stored responses and held bodies that were evicted",
+      ngx_http_conflict_number_counted(blobs_evicted) },
+    { "held", "store_held_total", "Bodies held for the conflict inbox",
+      ngx_http_conflict_number_counted(held) },
+    { "not_held", "store_not_held_total",
+      "Bodies that lost a conflict and could not be held",
+      ngx_http_conflict_number_counted(not_held) },
+    { "unsettled", "store_unsettled_total",
+      "Outcomes that never reached the store",
+      ngx_http_conflict_number_counted(unsettled) },
+    { "stream_dropped", "store_stream_dropped_total",
+      "Conflicts missing from the store's audit stream",
+      ngx_http_conflict_number_counted(dropped) },
+    { NULL, NULL, NULL, 0, 0 }
+};
 
 
 void
@@ -192,4 +241,22 @@ ngx_http_conflict_status_totals_bins(uint64_t *sum,
             sum[i] += b->n[i];
         }
     }
+}
+
+
+int64_t
+ngx_http_conflict_status_totals_store(ngx_http_conflict_snapshot_t *snapshot,
+    const ngx_http_conflict_status_number_t *number)
+{
+    u_char  *p;
+
+    if (!number->counted) {
+        p = (u_char *) snapshot;
+
+        return *(int64_t *) (p + number->offset);
+    }
+
+    p = (u_char *) snapshot->store->stats;
+
+    return p ? (int64_t) *(ngx_atomic_t *) (p + number->offset) : -1;
 }

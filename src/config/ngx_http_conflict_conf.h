@@ -4,7 +4,8 @@
  *
  * The configuration of all servers, and of a location, and the functions that
  * read it, by file.  Members are written while nginx reads its configuration,
- * unless a comment says "in a worker".
+ * unless a comment says "in a worker".  A function with the parameters "cf",
+ * "cmd" and "conf" is the setter of a directive, for nginx.
  */
 
 
@@ -116,8 +117,7 @@ typedef struct {
                                                    the same */
     ngx_http_conflict_store_t     *store;
     ngx_msec_t                     quarantine;
-    unsigned                       lock:1;      /* an endpoint, of locks or
-                                                   versions */
+    unsigned                       endpoint:1;  /* it answers itself */
     unsigned                       regex:1;
     unsigned                       exact:1;
     unsigned                       noregex:1;   /* "=" or "^~" */
@@ -517,6 +517,7 @@ ngx_int_t ngx_http_conflict_location_name(ngx_conf_t *cf,
 ngx_int_t ngx_http_conflict_reload_init_module(ngx_cycle_t *cycle);
 
 
+/* Add a location to nmcf->routes, or to nmcf->unguarded. */
 ngx_int_t ngx_http_conflict_route_add(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf);
 ngx_int_t ngx_http_conflict_route_add_unguarded(ngx_conf_t *cf,
@@ -558,7 +559,7 @@ ngx_int_t ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
 /* NGX_ERROR, and it is logged: the own GET would be sent as a write. */
 ngx_int_t ngx_http_conflict_upstream_conf_get(ngx_http_request_t *r);
 
-/* fails if this nginx has other structures than the module was built with */
+/* NGX_ERROR, logged: nginx has other structures than it was built with. */
 ngx_int_t ngx_http_conflict_upstream_conf_check(ngx_conf_t *cf);
 
 

@@ -289,7 +289,7 @@ ngx_http_conflict_directive_list_check(ngx_conf_t *cf,
 
     for (i = 0; i < nmcf->routes.nelts; i++) {
 
-        if (!route[i].lock && route[i].conf->list
+        if (!route[i].endpoint && route[i].conf->list
             && ngx_http_conflict_directive_list_route(cf, nmcf, &route[i])
                != NGX_OK)
         {
@@ -329,7 +329,7 @@ ngx_http_conflict_directive_list_route(ngx_conf_t *cf,
 
     for (i = 0; i < nmcf->routes.nelts; i++) {
 
-        if (other[i].lock
+        if (other[i].endpoint
             || !ngx_http_conflict_same(&other[i].server, &route->server)
             || (other[i].conf->key == NULL
                 && !ngx_http_conflict_directive_list_covers(&other[i], &text)))

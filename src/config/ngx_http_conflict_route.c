@@ -50,7 +50,7 @@ ngx_http_conflict_route_add(ngx_conf_t *cf,
     route->conf = conf;
     route->store = conf->store;
     route->quarantine = conf->quarantine;
-    route->lock = ngx_http_conflict_conf_endpoint(conf);
+    route->endpoint = ngx_http_conflict_conf_endpoint(conf);
 
     return ngx_http_conflict_route_meaning(cf, route, conf);
 }
@@ -169,7 +169,7 @@ ngx_http_conflict_route_warn_idle(ngx_conf_t *cf,
 
     for (i = 0; i < nmcf->routes.nelts; i++) {
 
-        if (!route[i].lock && route[i].store == endpoint->store
+        if (!route[i].endpoint && route[i].store == endpoint->store
             && (!endpoint->conf->inbox || route[i].conf->hold)
             && (!endpoint->conf->versions || route[i].conf->bodies))
         {
@@ -372,7 +372,7 @@ ngx_uint_t
 ngx_http_conflict_route_same(ngx_http_conflict_route_t *a,
     ngx_http_conflict_route_t *b)
 {
-    return a->lock == b->lock
+    return a->endpoint == b->endpoint
            && ngx_http_conflict_route_same_place(a, b)
            && ngx_http_conflict_same(&a->meaning, &b->meaning);
 }
@@ -385,7 +385,8 @@ ngx_http_conflict_route_moved(ngx_http_conflict_route_t *route,
 {
     ngx_uint_t  server, location;
 
-    if (route->lock != old->lock || !(route->unmatched || old->unmatched)
+    if (route->endpoint != old->endpoint
+        || !(route->unmatched || old->unmatched)
         || ngx_http_conflict_same(&route->meaning, &old->meaning))
     {
         return 0;

@@ -362,8 +362,7 @@ ngx_http_conflict_idempotency_record_sent(ngx_http_request_t *r,
     idem->gone = 1;
 
     for ( /* void */ ; in; in = in->next) {
-        in->buf->pos = in->buf->last;
-        in->buf->file_pos = in->buf->file_last;
+        ngx_http_conflict_capture_used(in->buf);
     }
 
     return NGX_OK;

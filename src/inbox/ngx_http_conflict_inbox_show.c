@@ -88,7 +88,7 @@ ngx_http_conflict_inbox_show_route(ngx_http_conflict_ctx_t *ctx)
 
     for (i = 0; i < nmcf->routes.nelts; i++) {
 
-        if (!route[i].lock && route[i].store == ctx->conf->store
+        if (!route[i].endpoint && route[i].store == ctx->conf->store
             && ngx_http_conflict_same(&route[i].server,
                                       &text[NGX_HTTP_CONFLICT_HOLD_SERVER])
             && ngx_http_conflict_same(&route[i].location,

@@ -256,14 +256,15 @@ ngx_int_t ngx_http_conflict_shm_history_keep(ngx_http_conflict_op_t *op,
 void ngx_http_conflict_shm_history_drop(ngx_http_conflict_op_t *op,
     ngx_http_conflict_record_t *record);
 
-ngx_int_t ngx_http_conflict_shm_history_recall(ngx_http_conflict_op_t *op);
-
 /* 1 if the history has the peeked version in this view.  Not under the lock. */
 ngx_uint_t ngx_http_conflict_shm_history_has(ngx_http_conflict_op_t *op);
+
+/* The operations "recall" and "versions".  Not under the lock. */
+ngx_int_t ngx_http_conflict_shm_history_recall(ngx_http_conflict_op_t *op);
 ngx_int_t ngx_http_conflict_shm_versions(ngx_http_conflict_op_t *op);
 
 
-/* The operations "mark" and "versions". */
+/* The operations "mark" and "items".  Not under the lock. */
 ngx_int_t ngx_http_conflict_shm_items_mark(ngx_http_conflict_op_t *op);
 ngx_int_t ngx_http_conflict_shm_items_versions(ngx_http_conflict_op_t *op);
 
@@ -272,6 +273,7 @@ ngx_int_t ngx_http_conflict_shm_items_versions(ngx_http_conflict_op_t *op);
 ngx_int_t ngx_http_conflict_shm_blob(ngx_http_conflict_op_t *op);
 
 
+/* The step of the operation "lock". */
 ngx_int_t ngx_http_conflict_shm_lock_request(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
 
@@ -315,6 +317,7 @@ void ngx_http_conflict_shm_waiting_forget(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_lock_t *lock);
 
 
+/* The steps of the operations "peek" and "observe". */
 ngx_int_t ngx_http_conflict_shm_read_version(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
 ngx_int_t ngx_http_conflict_shm_read_observe(ngx_http_conflict_op_t *op,
@@ -325,6 +328,7 @@ ngx_int_t ngx_http_conflict_shm_read_observe(ngx_http_conflict_op_t *op,
 ngx_uint_t ngx_http_conflict_shm_settle_leased(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_entry_t *e);
 
+/* The steps of the operations of these names. */
 ngx_int_t ngx_http_conflict_shm_settle_renew(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shctx_t *sh, ngx_http_conflict_shm_entry_t *e);
 ngx_int_t ngx_http_conflict_shm_settle_commit(ngx_http_conflict_op_t *op,

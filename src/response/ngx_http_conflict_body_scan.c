@@ -20,6 +20,11 @@ static ngx_int_t ngx_http_conflict_body_scan_read(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_buf_t *b);
 static void ngx_http_conflict_body_scan_feed(ngx_http_conflict_ctx_t *ctx,
     u_char *data, size_t len);
+static void ngx_http_conflict_body_scan_values(ngx_http_conflict_ctx_t *ctx);
+static ngx_uint_t ngx_http_conflict_body_scan_news(
+    ngx_http_conflict_ctx_t *ctx);
+static void ngx_http_conflict_body_scan_report(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_body_scan_observed(ngx_http_conflict_op_t *op);
 static void ngx_http_conflict_body_scan_value(conflict_scan_t *json,
     ngx_str_t *value);
@@ -359,46 +364,23 @@ void
 ngx_http_conflict_body_scan_end(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_str_t                      value;
-    ngx_uint_t                     settled;
-    ngx_http_conflict_op_t        *op;
+    ngx_uint_t                     settles;
     ngx_http_conflict_response_t  *response;
 
-    op = ctx->op;
     response = ctx->response;
-    settled = 0;
 
-    if (op == NULL) {
+    if (ctx->op == NULL) {
         return;
     }
 
     if (response && !response->failed) {
-
-        if (response->hashing) {
-            op->in.observed.body = conflict_hash_final(&response->hash);
-        }
-
-        if (response->version) {
-            ngx_http_conflict_body_scan_value(response->version, &value);
-            op->in.observed.version
-                = ngx_http_conflict_version_source_parse(ctx->conf->version,
-                                                         &value);
-        }
-
-        if (response->mtime) {
-            ngx_http_conflict_body_scan_value(response->mtime, &value);
-
-            if (value.len) {
-                op->in.observed.mtime
-                    = ngx_http_conflict_version_source_modified(ctx->conf,
-                             ngx_http_conflict_version_source_date(&value));
-            }
-        }
+        ngx_http_conflict_body_scan_values(ctx);
     }
 
-    if (ctx->write && !ctx->lease.settled) {
+    settles = (ctx->write && !ctx->lease.settled);
+
+    if (settles) {
         ngx_http_conflict_outcome_body(ctx);
-        settled = 1;
     }
 
     if (response && response->recording && !response->failed) {
@@ -409,9 +391,57 @@ ngx_http_conflict_body_scan_end(ngx_http_request_t *r,
         ngx_http_conflict_body_history_observe_end(ctx);
     }
 
-    if (settled) {
-        return;
+    if (!settles && ngx_http_conflict_body_scan_news(ctx)) {
+        ngx_http_conflict_body_scan_report(r, ctx);
     }
+}
+
+
+/* what the body says */
+
+static void
+ngx_http_conflict_body_scan_values(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_str_t                      value;
+    ngx_http_conflict_op_t        *op;
+    ngx_http_conflict_response_t  *response;
+
+    op = ctx->op;
+    response = ctx->response;
+
+    if (response->hashing) {
+        op->in.observed.body = conflict_hash_final(&response->hash);
+    }
+
+    if (response->version) {
+        ngx_http_conflict_body_scan_value(response->version, &value);
+        op->in.observed.version
+            = ngx_http_conflict_version_source_parse(ctx->conf->version,
+                                                     &value);
+    }
+
+    if (response->mtime) {
+        ngx_http_conflict_body_scan_value(response->mtime, &value);
+
+        if (value.len) {
+            op->in.observed.mtime
+                = ngx_http_conflict_version_source_modified(ctx->conf,
+                               ngx_http_conflict_version_source_date(&value));
+        }
+    }
+}
+
+
+/* 1 if the response has shown what the store does not know; most do not */
+
+static ngx_uint_t
+ngx_http_conflict_body_scan_news(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_op_t        *op;
+    ngx_http_conflict_response_t  *response;
+
+    op = ctx->op;
+    response = ctx->response;
 
     if (op->in.observed.existence == CONFLICT_MAY_EXIST
         || (!op->in.minted && op->in.observed.version == 0
@@ -419,26 +449,33 @@ ngx_http_conflict_body_scan_end(ngx_http_request_t *r,
         || (ctx->write && !(ctx->lease.committed && op->out.applied
                             && response && response->mtime)))
     {
-        return;
+        return 0;
     }
 
     if (!ctx->write && op->out.state != CONFLICT_FREE
         && op->out.state != CONFLICT_LEASED)
     {
         /* a client's GET does not resolve a resource */
-        return;
+        return 0;
     }
 
-    if (op->out.existence == op->in.observed.existence
-        && (op->in.observed.body == 0 || op->in.observed.body == op->out.body)
-        && (op->in.minted || op->in.observed.version == op->out.version)
-        && (op->in.observed.mtime == CONFLICT_TIME_NONE
-            || op->in.observed.mtime / CONFLICT_TIME_SECOND
-               == op->out.mtime / CONFLICT_TIME_SECOND))
-    {
-        /* most reads show nothing new */
-        return;
-    }
+    return !(op->out.existence == op->in.observed.existence
+             && (op->in.observed.body == 0
+                 || op->in.observed.body == op->out.body)
+             && (op->in.minted || op->in.observed.version == op->out.version)
+             && (op->in.observed.mtime == CONFLICT_TIME_NONE
+                 || op->in.observed.mtime / CONFLICT_TIME_SECOND
+                    == op->out.mtime / CONFLICT_TIME_SECOND));
+}
+
+
+static void
+ngx_http_conflict_body_scan_report(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
 
     op->out.external = 0;
     op->done = ngx_http_conflict_body_scan_observed;

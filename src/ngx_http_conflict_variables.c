@@ -29,6 +29,8 @@ static ngx_int_t ngx_http_conflict_variables_fetch(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_conflict_variables_uncached(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_uint_t ngx_http_conflict_variables_hidden(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
 static ngx_int_t ngx_http_conflict_variables_number(ngx_http_request_t *r,
     ngx_str_t *value, const char *format, uint64_t n);
 
@@ -126,10 +128,7 @@ ngx_http_conflict_variables_get(ngx_http_request_t *r,
 
     case NGX_HTTP_CONFLICT_VAR_VERSION:
 
-        if (r->main->headers_out.status && !ctx->flow.ended
-            && !ngx_http_conflict_conflict_field_visible(r->main, ctx))
-        {
-            /* for the response, as by "add_header", and not for a log */
+        if (ngx_http_conflict_variables_hidden(r, ctx)) {
             break;
         }
 
@@ -139,7 +138,9 @@ ngx_http_conflict_variables_get(ngx_http_request_t *r,
 
     case NGX_HTTP_CONFLICT_VAR_NEXT_VERSION:
 
-        if (op && op->out.leased && op->in.minted) {
+        if (op && op->out.leased && op->in.minted
+            && !ngx_http_conflict_variables_hidden(r, ctx))
+        {
             rc = ngx_http_conflict_variables_number(r, &value, "%uL",
                                                     op->out.fence);
         }
@@ -185,6 +186,33 @@ ngx_http_conflict_variables_get(ngx_http_request_t *r,
     v->not_found = 0;
 
     return NGX_OK;
+}
+
+
+/*
+ * A version is for a log, but not for a response, as by "add_header", to a
+ * client that may not see the resource.  What is in the response to the own GET
+ * may be shown to the client as well.
+ */
+
+static ngx_uint_t
+ngx_http_conflict_variables_hidden(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_uint_t  status;
+
+    if (ctx->flow.ended) {
+        return 0;
+    }
+
+    if (r != r->main && ctx->latest.request && !ctx->latest.done) {
+        status = ctx->latest.request->headers_out.status;
+
+        return ctx->latest.refused || status >= NGX_HTTP_SPECIAL_RESPONSE;
+    }
+
+    return r->main->headers_out.status
+           && !ngx_http_conflict_conflict_field_visible(r->main, ctx);
 }
 
 

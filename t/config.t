@@ -22,6 +22,20 @@ is(GET('/ping')->{status}, 200, 'nginx starts');
 "proxy_method PUT" in location "/x/" would make a write of the GET
 
 
+=== the same by a parameter
+--- config
+    location /x/ {
+        conflict version;
+        fastcgi_param REQUEST_METHOD $request_method;
+        fastcgi_param REQUEST_METHOD PUT;
+        fastcgi_pass 127.0.0.1:1;
+    }
+--- steps
+is(GET('/ping')->{status}, 200, 'nginx starts');
+--- error_log
+"fastcgi_param REQUEST_METHOD PUT" in location "/x/" would make a write of the GET
+
+
 === a method that does not
 --- http_config
     proxy_method GET;
@@ -37,6 +51,18 @@ is(GET('/ping')->{status}, 200, 'nginx starts');
     }
     location /put/ {
         proxy_method PUT;
+        proxy_pass http://api;
+    }
+    location /cgi/ {
+        conflict version;
+        proxy_method PUT;
+        fastcgi_param REQUEST_METHOD $request_method;
+        fastcgi_param X_METHOD PUT;
+        fastcgi_pass 127.0.0.1:1;
+    }
+    location /unused/ {
+        conflict version;
+        fastcgi_param REQUEST_METHOD PUT;
         proxy_pass http://api;
     }
 --- steps

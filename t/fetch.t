@@ -126,6 +126,61 @@ is(PUT('/1', { n => 2 })->{status}, 204, 'others pass');
 is(json(upstream('/_doc?path=/plain/1'))->{n}, 2, 'as they are');
 
 
+=== the same by a parameter, and where nothing is guarded
+--- config
+    location /put/ {
+        conflict version;
+        conflict_key $uri;
+        fastcgi_param REQUEST_METHOD PUT;
+        fastcgi_param REQUEST_URI /9;
+        fastcgi_pass 127.0.0.1:$TEST_NGINX_FCGI_PORT;
+    }
+    location /var/ {
+        conflict version;
+        fastcgi_param REQUEST_METHOD $request_method;
+        fastcgi_param REQUEST_METHOD $http_x_method;
+        fastcgi_param REQUEST_URI /9;
+        fastcgi_pass 127.0.0.1:$TEST_NGINX_FCGI_PORT;
+    }
+    location /elsewhere/ {
+        conflict off;
+        proxy_method PUT;
+        proxy_pass http://api/plain/;
+    }
+    location /api/ {
+        conflict version;
+        proxy_pass http://api/plain/;
+    }
+    location ~ ^/api/(?<n>\d+)/lock$ {
+        conflict_key /api/$n;
+        conflict_user $http_x_user;
+        conflict_lock get=/elsewhere/$n;
+    }
+    location /seen {
+        rewrite ^ /_seen break;
+        fastcgi_param REQUEST_METHOD GET;
+        fastcgi_param REQUEST_URI $uri;
+        fastcgi_pass 127.0.0.1:$TEST_NGINX_FCGI_PORT;
+    }
+--- steps
+for my $path ('/put/1', '/var/1') {
+    is(PUT($path, { n => 2, base_version => 1 }, 'X-Method: PUT')->{status},
+       503, "$path: what needs a GET");
+}
+
+set_doc('/plain/1', { n => 1 });
+
+my $r = http('POST', '/api/1/lock', headers => ['X-User: ann']);
+isnt($r->{status}, 200, 'no lock without a GET');
+
+is(scalar(grep { $_->[1] eq '/9' } @{ json(GET('/seen')) }), 0,
+   'nothing was written');
+is(scalar(journal()), 0, 'nor there');
+
+my @logged = error_log() =~ /no GET [^"]*"(\w+_\w+)[^"]*" would make it "PUT"/g;
+is("@logged", 'fastcgi_param fastcgi_param proxy_method', 'the log says why');
+
+
 === the same under policies that refuse nothing
 --- config
     location / {

@@ -483,6 +483,13 @@ for my $method ('MERGE', 'LINK', 'X-SAVE') {
         proxy_read_timeout 300ms;
         proxy_pass http://api;
     }
+    location ~ ^/streamed(?<path>/.*) {
+        conflict version;
+        conflict_key $path;
+        proxy_request_buffering off;
+        proxy_http_version 1.1;
+        proxy_pass http://api$path;
+    }
     location = /status {
         conflict_status json;
     }
@@ -557,7 +564,8 @@ for my $name ('X-HTTP-Method-Override', 'X-HTTP-Method', 'X-Method-Override') {
 
 until_true { $v = version(GET('/plain/a')) };
 
-for my $args ('_method=PUT', 'a=b&_method=delete&c', '_method=POST&_method=PUT')
+for my $args ('_method=PUT', 'a=b&_method=delete&c', '_method=POST&_method=PUT',
+              '%5Fmethod=PUT', 'a=b%26&%5f%6de%74hod=PUT')
 {
     is(header(http('POST', "/plain/a?$args", body => { n => 1 }), 'Conflict'),
        'unchecked', $args);
@@ -567,7 +575,8 @@ set_doc('/plain/a', { n => 9 });
 is(PUT('/plain/a', { n => 0, base_version => $v })->{status}, 409,
    'it may have been done');
 
-for my $args ('_method=POST', '_method=post', 'the_method=PUT', '_method', '_metho')
+for my $args ('_method=POST', '_method=post', 'the_method=PUT', '_method',
+              '_metho', 'a=b%26_method=PUT', '_method%3DPUT', '_method%', '%')
 {
     is(header(http('POST', "/plain/a?$args", body => { n => 1 }), 'Conflict'),
        undef, $args);
@@ -581,6 +590,61 @@ like(header(GET("/plain/a$_"), 'Conflict'), qr/^passed;version=$v/, "read $_")
 for my $method ('OPTIONS', 'PROPFIND', 'REPORT', 'LOCK', 'UNLOCK', 'POST') {
     is(header(http($method, '/plain/a', body => { n => 1 }), 'Conflict'),
        undef, "$method is left alone");
+}
+
+# by a field of a form
+
+sub posted {
+    my ($uri, $type, @text) = @_;
+
+    my $s = start('POST', $uri,
+                  headers => ["Content-Type: $type",
+                              'Content-Length: ' . length join('', @text)]);
+
+    for my $text (@text) {
+        $s->{socket}->print($text);
+        $s->{socket}->flush;
+        sleep(0.1) if @text > 1;
+    }
+
+    return finish($s);
+}
+
+my $form = 'application/x-www-form-urlencoded';
+my $parts = 'multipart/form-data; boundary=b';
+my $part = "--b\r\nContent-Disposition: form-data; name=\"%s\"\r\n\r\nPUT\r\n";
+my $file = 'names="_method' x 10000;
+
+for my $uri ('/plain/a', '/streamed/plain/a') {
+
+    for my $case ([ $form, '_method=PUT&n=1' ], [ uc $form, 'n=1&_method=PUT' ],
+                  [ "$form;charset=utf-8", 'n=1&%5Fmet', 'hod=PUT' ],
+                  [ $form, 'n=1&%', '5', 'fmethod=PUT' ],
+                  [ $form, 'n=' . 'x' x 100000, '&_method=PUT' ],
+                  [ $parts, sprintf($part, '_method') . '--b--' ],
+                  [ $parts, sprintf($part, 'file') . $file,
+                    sprintf("\r\n$part", '_method') . '--b--' ])
+    {
+        my ($type, @text) = @$case;
+
+        until_true { $v = version(GET('/plain/a')) };
+        is(header(posted($uri, $type, @text), 'Conflict'), 'unchecked',
+           "$uri: $type in " . @text);
+
+        set_doc('/plain/a', { n => $v });
+        is(PUT('/plain/a', { n => 0, base_version => $v })->{status}, 409,
+           'it may have been done');
+    }
+
+    for my $case ([ $form, 'a_method=PUT&_metho=PUT&n=%26_method=' ],
+                  [ 'text/plain', '_method=PUT' ],
+                  [ $parts, sprintf($part, 'method') . "$file--b--" ])
+    {
+        my ($type, @text) = @$case;
+
+        is(header(posted($uri, $type, @text), 'Conflict'), undef,
+           "$uri: no method in $type");
+    }
 }
 
 # a read that is to be taken for another method

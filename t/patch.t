@@ -41,6 +41,7 @@ sub holds { qq({"op":"test","path":"$_[0]","value":$_[1]}) }
 sub stated { holds('/base_version', shift) }
 sub add { qq({"op":"add","path":"$_[0]","value":$_[1]}) }
 sub replace { qq({"op":"replace","path":"$_[0]","value":$_[1]}) }
+sub moved { qq({"op":"$_[0]","from":"$_[1]","path":"$_[2]"}) }
 sub gone { qq({"op":"remove","path":"$_[0]"}) }
 sub ops { '[' . join(',', @_) . ']' }
 
@@ -467,7 +468,10 @@ my $v = shown('/plain/1', { a => 1 }, 'ann');
 
 for my $ops (ops(add('/base_version', 1), replace('/a', 2)),
              ops(replace('/a', 2), replace('/base_version', 1)),
-             ops(add('', '{"a":2,"base_version":1}')))
+             ops(add('', '{"a":2,"base_version":1}')),
+             ops(moved('copy', '/a', '/base_version')),
+             ops(replace('/a', 2), moved('move', '/a', '/base_version')),
+             ops(stated($v), replace('/base_version', 1)))
 {
     for my $type ('application/json-patch+json', 'application/json') {
         my $r = PATCH('/plain/1', $ops, "Content-Type: $type", ann);
@@ -483,7 +487,7 @@ my $r = patch('/plain/1', ops(add('/base_version', 1), replace('/a', 2)), ann,
 like(header($r, 'Conflict'), qr/^passed/, 'a base in a header is enough');
 
 $v = version(GET('/plain/1', ann));
-$r = patch('/plain/1', ops(stated($v), add('/base_version', 1)), ann);
+$r = patch('/plain/1', ops(stated($v), moved('copy', '/a', '/b')), ann);
 like(header($r, 'Conflict'), qr/^passed/, 'so is a test');
 
 # an API whose clients count the versions

@@ -1038,6 +1038,52 @@ is(json(GET('/status'))->{stores}[0]{unsettled}, $unsettled, 'and has a place');
 redis_start($::redis);
 
 
+=== thousands of calls that it refuses, and accepts later
+--- locks
+    location /fast/ {
+        conflict lww;
+        conflict_lease 60s;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/none/;
+    }
+    location /none/ { return 204; }
+--- steps
+my $last = 1000;
+my $put = sub {
+    my ($n, $passed) = (0, 0);
+
+    many(16, sub { $n++ < $last ? { method => 'PUT', uri => "/fast/$n",
+                                    body => '{}' }
+                                : undef },
+         sub { $passed += ($_[1]{status} == 204) });
+    return $passed;
+};
+my $calls = sub {
+    redis($::redis, qw(INFO commandstats)) =~ /cmdstat_evalsha:calls=(\d+)/;
+    return $1;
+};
+my $told = sub {
+    return scalar grep { redis($::redis, 'GET', "conflict:{localhost/fast/$_}")
+                         =~ /^2/ } 1 .. $last;
+};
+
+until_true { PUT('/fast/1', {})->{status} == 204 };
+is($put->(), $last, 'Redis knows of each');
+until_true { $told->() == 0 };
+
+redis($::redis, qw(CONFIG SET maxmemory 1));
+is($put->(), $last, 'these pass unchecked');
+
+my $before = $calls->();
+sleep(2);
+cmp_ok($calls->() - $before, '>', 10, 'it is asked again');
+cmp_ok($calls->() - $before, '<', 100, 'with few calls, not with all');
+
+redis($::redis, qw(CONFIG SET maxmemory 0));
+my $start = time();
+until_true { $told->() == $last };
+cmp_ok(time() - $start, '<', 5, 'it is told of all once it accepts one');
+
+
 === a read after a write, by another proxy
 --- policy: version store=other
 --- http eval

@@ -112,3 +112,60 @@ for my $who ('Authorization: Bearer other', 'X-Nobody: 1') {
         unlike($r->{raw}, qr/X-Trailer: v=\d/, 'nor behind the body');
     }
 }
+
+
+=== in a page for such a client, which the own GET has brought
+--- config
+    location / {
+        conflict version;
+        proxy_intercept_errors on;
+        error_page 401 /page;
+        proxy_pass http://api;
+    }
+    location /other/ {
+        conflict version;
+        conflict_key $uri;
+        proxy_intercept_errors on;
+        error_page 401 =200 /page;
+        proxy_pass http://api/auth/;
+    }
+    location /text/ {
+        conflict version;
+        conflict_key $uri;
+        proxy_intercept_errors on;
+        error_page 401 /text;
+        proxy_pass http://api/auth/;
+    }
+    location /direct/ {
+        conflict version;
+        conflict_key $uri;
+        sub_filter_types *;
+        sub_filter who 'v=$conflict_version';
+        proxy_pass http://api/auth/;
+    }
+    location = /page {
+        ssi on;
+        ssi_types *;
+        sub_filter_types *;
+        sub_filter THE_VERSION 'v=$conflict_version';
+        alias html/page;
+    }
+    location = /text {
+        return 403 "v=$conflict_version";
+    }
+--- user_files
+>>> page
+Page <!--# echo var="conflict_version" --> THE_VERSION
+--- steps
+set_doc('/auth/1', { n => 1 });
+
+my $may = 'Authorization: Bearer reader';
+
+for my $uri ('/auth/1', '/other/1', '/text/1', '/direct/1') {
+    my $v = version(GET($uri, $may));
+    my $r = PUT($uri, { n => 2, base_version => 1 });
+
+    is($r->{status}, 401, $uri);
+    like($r->{body}, qr/Page|v=|not/, 'a page');
+    unlike($r->{raw}, qr/$v|v=\d/, 'without a version');
+}

@@ -149,7 +149,8 @@ ngx_http_conflict_conf_create_loc(ngx_conf_t *cf)
      *     conf->origins = NULL;
      *     conf->weak_logged = 0;
      *     conf->ahead_logged = 0;
-     *     conf->proxy_method = NULL;
+     *     conf->sent_method = NULL;
+     *     conf->method_setting = NULL;
      *     conf->unbuffered = 0;
      *     conf->upstream = 0;
      *     conf->tags = NGX_HTTP_CONFLICT_TAGS_UNKNOWN;
@@ -267,7 +268,8 @@ ngx_http_conflict_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     }
 
     if (ngx_http_conflict_location_name(cf, prev, conf) != NGX_OK
-        || ngx_http_conflict_open_files(cf, conf) != NGX_OK)
+        || ngx_http_conflict_open_files(cf, conf) != NGX_OK
+        || ngx_http_conflict_upstream_conf_method(cf, conf) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }

@@ -310,7 +310,10 @@ struct ngx_http_conflict_loc_conf_s {
     ngx_msec_t                        weak_logged;   /* last warning, in a
                                                         worker */
     ngx_msec_t                        ahead_logged;  /* the same */
-    ngx_http_complex_value_t         *proxy_method;  /* or NULL */
+    ngx_http_complex_value_t         *sent_method;   /* by nginx's own module,
+                                                        in place of that of the
+                                                        request; or NULL */
+    u_char                           *method_setting;   /* its directive */
     ngx_uint_t                        unbuffered;    /* streams requests */
     ngx_uint_t                        upstream;      /* nginx's own module sends
                                                         them on */
@@ -551,10 +554,17 @@ ngx_int_t ngx_http_conflict_open_files_bypass(ngx_http_request_t *r);
 /*
  * Adds a variable to proxy_cache_bypass and its like, so that no cache answers
  * the own GET, nor a POST that is a write or has an Idempotency-Key, and sets
- * nlcf->unbuffered, nlcf->upstream and nlcf->proxy_method.
+ * nlcf->unbuffered and nlcf->upstream.
  */
 ngx_int_t ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *nlcf);
+
+/*
+ * Sets nlcf->sent_method, also where nothing is guarded: the own GET may be
+ * sent from there.
+ */
+ngx_int_t ngx_http_conflict_upstream_conf_method(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *nlcf);
 
 /* NGX_ERROR, and it is logged: the own GET would be sent as a write. */
 ngx_int_t ngx_http_conflict_upstream_conf_get(ngx_http_request_t *r);

@@ -3,8 +3,9 @@
  * Copyright (C) the ngx_http_conflict_module authors
  *
  * Settings of nginx's upstream modules: makes their caches let the own GET
- * through, and finds out whether they buffer the request.  Checks that their
- * structures are those that the module was built with.
+ * through, and finds out whether they buffer the request, and change its
+ * method.  Checks that their structures are those that the module was built
+ * with.
  */
 
 
@@ -16,11 +17,20 @@ static ngx_int_t ngx_http_conflict_upstream_conf_cache(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *nlcf,
     ngx_http_upstream_conf_t *ucf);
 #endif
-static ngx_http_complex_value_t *ngx_http_conflict_upstream_conf_method(
-    ngx_module_t *module, ngx_http_upstream_conf_t *ucf);
+static ngx_uint_t ngx_http_conflict_upstream_conf_module(
+    ngx_module_t *module);
+static ngx_int_t ngx_http_conflict_upstream_conf_param(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *nlcf, u_char *name, ngx_array_t *params);
 static void ngx_http_conflict_upstream_conf_warn(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *nlcf);
 static ngx_uint_t ngx_http_conflict_upstream_conf_reads(ngx_str_t *method);
+
+
+/* a "fastcgi_param" and the like has a name */
+
+#define ngx_http_conflict_upstream_conf_named(nlcf)                           \
+    (ngx_strcmp((nlcf)->method_setting, "proxy_method") == 0                  \
+     ? "" : " REQUEST_METHOD")
 
 
 static const char  *ngx_http_conflict_upstream_modules[] = {
@@ -37,30 +47,17 @@ ngx_int_t
 ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *nlcf)
 {
-    ngx_uint_t                  i, n, other;
+    ngx_uint_t                  i;
     ngx_module_t              **modules;
     ngx_http_conf_ctx_t        *ctx;
     ngx_http_upstream_conf_t   *ucf;
-    ngx_http_complex_value_t   *method;
 
     ctx = cf->ctx;
     modules = cf->cycle->modules;
-    method = NULL;
-    other = 0;
 
     for (i = 0; modules[i]; i++) {
 
-        for (n = 0; ngx_http_conflict_upstream_modules[n]; n++) {
-
-            if (ngx_strcmp(modules[i]->name,
-                           ngx_http_conflict_upstream_modules[n])
-                == 0)
-            {
-                break;
-            }
-        }
-
-        if (ngx_http_conflict_upstream_modules[n] == NULL) {
+        if (!ngx_http_conflict_upstream_conf_module(modules[i])) {
             continue;
         }
 
@@ -71,13 +68,6 @@ ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
         /* with variables in its address it counts as any other handler */
 
         nlcf->upstream |= (ucf->upstream != NULL);
-
-        if (ngx_strcmp(modules[i]->name, "ngx_http_proxy_module") == 0) {
-            method = ngx_http_conflict_upstream_conf_method(modules[i], ucf);
-
-        } else if (ucf->upstream) {
-            other = 1;
-        }
 
         /* gRPC has no such setting: it always streams */
 
@@ -99,12 +89,27 @@ ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
 #endif
     }
 
-    if (!other) {
-        nlcf->proxy_method = method;
-        ngx_http_conflict_upstream_conf_warn(cf, nlcf);
-    }
+    ngx_http_conflict_upstream_conf_warn(cf, nlcf);
 
     return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_upstream_conf_module(ngx_module_t *module)
+{
+    ngx_uint_t  n;
+
+    for (n = 0; ngx_http_conflict_upstream_modules[n]; n++) {
+
+        if (ngx_strcmp(module->name, ngx_http_conflict_upstream_modules[n])
+            == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -163,27 +168,107 @@ ngx_http_conflict_upstream_conf_cache(ngx_conf_t *cf,
 
 
 /*
- * The structure is private to the proxy module, but its directive tells where
- * the method is.  NULL: it is not set, or of another module.
+ * The structures are private to their modules, but the directives tell where
+ * the method is.  That of "proxy_method" may be inherited by a location with
+ * another module.
  */
 
-static ngx_http_complex_value_t *
-ngx_http_conflict_upstream_conf_method(ngx_module_t *module,
-    ngx_http_upstream_conf_t *ucf)
+ngx_int_t
+ngx_http_conflict_upstream_conf_method(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *nlcf)
 {
-    ngx_command_t  *cmd;
+    void                      **value;
+    ngx_uint_t                  i;
+    ngx_command_t              *cmd;
+    ngx_module_t              **modules;
+    ngx_http_conf_ctx_t        *ctx;
+    ngx_http_upstream_conf_t   *ucf;
 
-    for (cmd = module->commands; cmd->name.len; cmd++) {
+    ctx = cf->ctx;
+    modules = cf->cycle->modules;
 
-        if (ngx_strcmp(cmd->name.data, "proxy_method") == 0
-            && cmd->set == ngx_http_set_complex_value_slot)
+    for (i = 0; modules[i]; i++) {
+
+        if (!ngx_http_conflict_upstream_conf_module(modules[i])) {
+            continue;
+        }
+
+        ucf = ctx->loc_conf[modules[i]->ctx_index];
+
+        if (ucf->upstream
+            && ngx_strcmp(modules[i]->name, "ngx_http_proxy_module") != 0)
         {
-            return *(ngx_http_complex_value_t **)
-                                                ((char *) ucf + cmd->offset);
+            nlcf->sent_method = NULL;
+        }
+
+        for (cmd = modules[i]->commands; cmd->name.len; cmd++) {
+
+            value = (void **) ((char *) ucf + cmd->offset);
+
+            if (cmd->set == ngx_http_set_complex_value_slot
+                && ngx_strcmp(cmd->name.data, "proxy_method") == 0)
+            {
+                nlcf->sent_method = *value;
+                nlcf->method_setting = cmd->name.data;
+            }
+
+            if (cmd->set == ngx_http_upstream_param_set_slot && ucf->upstream
+                && *value
+                && ngx_http_conflict_upstream_conf_param(cf, nlcf,
+                                                         cmd->name.data, *value)
+                   != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
         }
     }
 
-    return NULL;
+    return NGX_OK;
+}
+
+
+/* the last one counts, as for PHP; there may be that of "fastcgi_params" */
+
+static ngx_int_t
+ngx_http_conflict_upstream_conf_param(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *nlcf, u_char *name, ngx_array_t *params)
+{
+    ngx_str_t                         *value;
+    ngx_uint_t                         i;
+    ngx_http_upstream_param_t         *param;
+    ngx_http_compile_complex_value_t   ccv;
+
+    static ngx_str_t  method = ngx_string("REQUEST_METHOD");
+    static ngx_str_t  plain = ngx_string("$request_method");
+
+    value = NULL;
+    param = params->elts;
+
+    for (i = 0; i < params->nelts; i++) {
+
+        if (ngx_http_conflict_same(&param[i].key, &method)) {
+            value = &param[i].value;
+        }
+    }
+
+    if (value == NULL || ngx_http_conflict_same(value, &plain)) {
+        return NGX_OK;
+    }
+
+    nlcf->method_setting = name;
+    nlcf->sent_method = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+
+    if (nlcf->sent_method == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = value;
+    ccv.complex_value = nlcf->sent_method;
+
+    return ngx_http_compile_complex_value(&ccv);
 }
 
 
@@ -193,7 +278,7 @@ ngx_http_conflict_upstream_conf_warn(ngx_conf_t *cf,
 {
     ngx_http_complex_value_t  *cv;
 
-    cv = nlcf->proxy_method;
+    cv = nlcf->sent_method;
 
     if (cv == NULL || cv->lengths
         || ngx_http_conflict_upstream_conf_reads(&cv->value))
@@ -202,10 +287,12 @@ ngx_http_conflict_upstream_conf_warn(ngx_conf_t *cf,
     }
 
     ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                       "\"proxy_method %V\" in location \"%V\" would make a "
-                       "write of the GET that determines versions, so none is "
-                       "sent; use a variable that is \"GET\" if "
-                       "$request_method is", &cv->value, &nlcf->name);
+                       "\"%s%s %V\" in location \"%V\" would make a write of "
+                       "the GET that determines versions, so none is sent; "
+                       "use a variable that is \"GET\" if $request_method is",
+                       nlcf->method_setting,
+                       ngx_http_conflict_upstream_conf_named(nlcf),
+                       &cv->value, &nlcf->name);
 }
 
 
@@ -226,11 +313,11 @@ ngx_http_conflict_upstream_conf_get(ngx_http_request_t *r)
 
     nlcf = ngx_http_get_module_loc_conf(r, ngx_http_conflict_module);
 
-    if (nlcf->proxy_method == NULL) {
+    if (nlcf->sent_method == NULL) {
         return NGX_OK;
     }
 
-    if (ngx_http_complex_value(r, nlcf->proxy_method, &method) != NGX_OK) {
+    if (ngx_http_complex_value(r, nlcf->sent_method, &method) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -239,8 +326,9 @@ ngx_http_conflict_upstream_conf_get(ngx_http_request_t *r)
     }
 
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                  "conflict: no GET for a version was sent, \"proxy_method\" "
-                  "would make it \"%V\"", &method);
+                  "conflict: no GET for a version was sent, \"%s%s\" would "
+                  "make it \"%V\"", nlcf->method_setting,
+                  ngx_http_conflict_upstream_conf_named(nlcf), &method);
 
     return NGX_ERROR;
 }

@@ -252,6 +252,18 @@ typedef struct {
 } ngx_http_conflict_body_t;
 
 
+/* a search for "_method", which goes on with the next piece of a form */
+
+typedef struct {
+    const ngx_str_t               *wanted;
+    size_t                         matched;     /* bytes of it */
+    ngx_uint_t                     digits;      /* to come, of an escaped
+                                                   character */
+    u_char                         code;        /* of it, so far */
+    unsigned                       found:1;
+} ngx_http_conflict_form_t;
+
+
 /* the result of a merge, and its inputs; texts are in the request's pool */
 
 typedef struct {
@@ -721,6 +733,7 @@ struct ngx_http_conflict_ctx_s {
     } get;
 
     ngx_http_conflict_body_t           body;
+    ngx_http_conflict_form_t          *form;      /* NULL: the body is none */
     ngx_http_conflict_latest_t         latest;
     ngx_http_conflict_merge_t          merge;
     ngx_http_conflict_resolver_t      *resolver;  /* NULL: not asked */

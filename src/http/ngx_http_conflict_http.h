@@ -287,6 +287,24 @@ ngx_uint_t ngx_http_conflict_media_type_wide(ngx_http_request_t *r);
 ngx_uint_t ngx_http_conflict_media_type_suffix(ngx_str_t *name);
 
 
+/* Starts a search in the arguments of a request. */
+void ngx_http_conflict_form_init(ngx_http_conflict_form_t *form);
+
+/*
+ * Starts a search in the body, if it is a form: the filter of the body goes on
+ * with it.  NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_http_conflict_form_start(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+/* Searches a part of the body; sets ctx->form->found. */
+void ngx_http_conflict_form_feed(ngx_http_conflict_ctx_t *ctx, ngx_buf_t *b);
+
+/* What follows "_method=" or, in multipart/form-data, the name; or NULL. */
+u_char *ngx_http_conflict_form_find(ngx_http_conflict_form_t *form, u_char *p,
+    u_char *last);
+
+
 /* Names as in the Conflict field, nginx.conf and the audit log; constant. */
 ngx_str_t *ngx_http_conflict_names_outcome(
     ngx_http_conflict_outcome_e outcome);

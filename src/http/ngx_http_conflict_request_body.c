@@ -290,6 +290,13 @@ ngx_http_conflict_request_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_conflict_module);
 
+    if (ctx && ctx->form) {
+
+        for (cl = in; cl; cl = cl->next) {
+            ngx_http_conflict_form_feed(ctx, cl->buf);
+        }
+    }
+
     if (ctx && ctx->body.reading) {
 
         for (cl = in; cl; cl = cl->next) {

@@ -13,7 +13,7 @@
 
 #define NGX_HTTP_CONFLICT_REDIS_ATTEMPTS      5
 #define NGX_HTTP_CONFLICT_REDIS_RETRY_DELAY   50     /* msec */
-#define NGX_HTTP_CONFLICT_REDIS_RETRY_PART    8      /* retries per msec more */
+#define NGX_HTTP_CONFLICT_REDIS_RETRY_MORE    2      /* once one is accepted */
 #define NGX_HTTP_CONFLICT_REDIS_RETRY_LIMIT   4096   /* calls per connection */
 #define NGX_HTTP_CONFLICT_REDIS_PROBE         500    /* msec */
 #define NGX_HTTP_CONFLICT_REDIS_PATIENCE      10     /* timeouts of a call */
@@ -28,8 +28,15 @@ static void ngx_http_conflict_redis_call_dispatch(
 static void ngx_http_conflict_redis_call_ahead(
     ngx_http_conflict_redis_connection_t *conn,
     ngx_http_conflict_redis_call_t *call);
+static void ngx_http_conflict_redis_call_retry(
+    ngx_http_conflict_redis_connection_t *conn,
+    ngx_http_conflict_redis_call_t *call);
 static ngx_int_t ngx_http_conflict_redis_call_write(
     ngx_http_conflict_redis_connection_t *conn,
+    ngx_http_conflict_redis_call_t *call);
+static void ngx_http_conflict_redis_call_probe(
+    ngx_http_conflict_redis_connection_t *conn);
+static void ngx_http_conflict_redis_call_accepted(
     ngx_http_conflict_redis_call_t *call);
 static void ngx_http_conflict_redis_call_reply(redisAsyncContext *ac,
     void *data, void *privdata);
@@ -191,9 +198,7 @@ ngx_http_conflict_redis_call_dispatch(
     ngx_http_conflict_redis_connection_t *conn,
     ngx_http_conflict_redis_call_t *call)
 {
-    if (conn->state == NGX_HTTP_CONFLICT_REDIS_READY && conn->nunchecked
-        && !call->retry && ngx_http_conflict_redis_queue_has(conn, &call->key))
-    {
+    if (conn->state == NGX_HTTP_CONFLICT_REDIS_READY) {
         ngx_http_conflict_redis_call_ahead(conn, call);
     }
 
@@ -232,6 +237,12 @@ ngx_http_conflict_redis_call_ahead(ngx_http_conflict_redis_connection_t *conn,
     ngx_queue_t                     *q;
     ngx_http_conflict_redis_call_t  *other;
 
+    if (conn->nunchecked == 0 || call->retry
+        || !ngx_http_conflict_redis_queue_has(conn, &call->key))
+    {
+        return;
+    }
+
     for (q = ngx_queue_head(&conn->retrying);
          q != ngx_queue_sentinel(&conn->retrying);
          q = ngx_queue_next(q))
@@ -242,15 +253,26 @@ ngx_http_conflict_redis_call_ahead(ngx_http_conflict_redis_connection_t *conn,
             && ngx_memcmp(other->key.data, call->key.data, call->key.len)
                == 0)
         {
-            ngx_queue_remove(q);
-            ngx_http_conflict_redis_queue_left(conn, other);
-
-            if (ngx_http_conflict_redis_call_write(conn, other) != NGX_OK) {
-                ngx_http_conflict_redis_queue_add(conn, other);
-            }
-
+            ngx_http_conflict_redis_call_retry(conn, other);
             return;
         }
+    }
+}
+
+
+/* writes a call of conn->retrying, and keeps it there if it cannot */
+
+static void
+ngx_http_conflict_redis_call_retry(ngx_http_conflict_redis_connection_t *conn,
+    ngx_http_conflict_redis_call_t *call)
+{
+    ngx_queue_remove(&call->queue);
+    ngx_http_conflict_redis_queue_left(conn, call);
+
+    call->probe = 1;
+
+    if (ngx_http_conflict_redis_call_write(conn, call) != NGX_OK) {
+        ngx_http_conflict_redis_queue_add(conn, call);
     }
 }
 
@@ -345,12 +367,73 @@ ngx_http_conflict_redis_call_resend(ngx_http_conflict_redis_connection_t *conn,
 
         ngx_queue_remove(q);
 
+        ngx_http_conflict_redis_call_ahead(conn, call);
+
         if (ngx_http_conflict_redis_call_write(conn, call) != NGX_OK) {
             ngx_queue_insert_head(calls, q);
             return;
         }
 
         ngx_http_conflict_redis_queue_left(conn, call);
+    }
+}
+
+
+/*
+ * A server that has refused calls, of which thousands may wait, gets one from
+ * time to time, and two more for each that it no longer refuses.  It may refuse
+ * one and accept others, as when a slot is moved, so each has its turn, but
+ * none is sent before an earlier one of its key.
+ */
+
+static void
+ngx_http_conflict_redis_call_probe(ngx_http_conflict_redis_connection_t *conn)
+{
+    ngx_http_conflict_redis_call_t  *call;
+
+    ngx_http_conflict_redis_queue_expire(conn, &conn->retrying, 0,
+                                         "timed out");
+
+    call = ngx_http_conflict_redis_queue_turn(conn);
+
+    if (call) {
+        ngx_http_conflict_redis_call_retry(conn, call);
+    }
+}
+
+
+static void
+ngx_http_conflict_redis_call_accepted(ngx_http_conflict_redis_call_t *call)
+{
+    ngx_uint_t                             i;
+    ngx_queue_t                           *q;
+    ngx_http_conflict_redis_call_t        *next;
+    ngx_http_conflict_redis_connection_t  *conn;
+
+    if (!call->probe) {
+        return;
+    }
+
+    call->probe = 0;
+    conn = call->conn;
+
+    for (i = 0; i < NGX_HTTP_CONFLICT_REDIS_RETRY_MORE; i++) {
+
+        if (conn->state != NGX_HTTP_CONFLICT_REDIS_READY
+            || ngx_queue_empty(&conn->retrying))
+        {
+            return;
+        }
+
+        q = ngx_queue_head(&conn->retrying);
+        next = ngx_queue_data(q, ngx_http_conflict_redis_call_t, queue);
+
+        if ((ngx_msec_int_t) (next->expires - ngx_current_msec) <= 0) {
+            /* the next probe ends it */
+            return;
+        }
+
+        ngx_http_conflict_redis_call_retry(conn, next);
     }
 }
 
@@ -394,7 +477,9 @@ ngx_http_conflict_redis_call_timer(ngx_http_conflict_redis_connection_t *conn)
         /* a begin that has waited must find what retried calls leave */
 
         if ((ngx_msec_int_t) (conn->retry_at - ngx_current_msec) <= 0) {
-            ngx_http_conflict_redis_call_resend(conn, &conn->retrying);
+            conn->retry_at = ngx_current_msec
+                             + NGX_HTTP_CONFLICT_REDIS_RETRY_DELAY;
+            ngx_http_conflict_redis_call_probe(conn);
         }
 
         ngx_http_conflict_redis_call_resend(conn, &conn->waiting);
@@ -517,6 +602,7 @@ ngx_http_conflict_redis_call_wait_reply(redisAsyncContext *ac, void *data,
 
     } else {
         ngx_queue_remove(&call->queue);
+        ngx_http_conflict_redis_call_accepted(call);
         conn->failures++;
         ngx_http_conflict_redis_log_error(conn, lagging.data, lagging.len);
         ngx_http_conflict_redis_queue_fail(call, (char *) lagging.data);
@@ -566,6 +652,8 @@ ngx_http_conflict_redis_call_answered(ngx_http_conflict_redis_call_t *call,
         ngx_http_conflict_redis_call_error(call, answer);
         return;
     }
+
+    ngx_http_conflict_redis_call_accepted(call);
 
     conn = call->conn;
     conn->failures = 0;
@@ -643,6 +731,7 @@ ngx_http_conflict_redis_call_error(ngx_http_conflict_redis_call_t *call,
             other = ngx_http_conflict_redis_cluster_redirect(call, answer);
 
             if (other) {
+                ngx_http_conflict_redis_call_accepted(call);
                 ngx_http_conflict_redis_call_dispatch(other, call);
                 return;
             }
@@ -662,13 +751,12 @@ ngx_http_conflict_redis_call_error(ngx_http_conflict_redis_call_t *call,
         if (ngx_http_conflict_redis_call_has_code(answer, *code)) {
             ngx_http_conflict_redis_log_error(conn, answer->data, answer->len);
             ngx_http_conflict_redis_queue_postpone(conn, call,
-                              NGX_HTTP_CONFLICT_REDIS_RETRY_DELAY
-                              + ngx_min(conn->nretrying,
-                                        NGX_HTTP_CONFLICT_REDIS_RETRY_LIMIT)
-                                / NGX_HTTP_CONFLICT_REDIS_RETRY_PART);
+                                         NGX_HTTP_CONFLICT_REDIS_RETRY_DELAY);
             return;
         }
     }
+
+    ngx_http_conflict_redis_call_accepted(call);
 
     ngx_http_conflict_redis_log_error(conn, answer->data, answer->len);
     ngx_http_conflict_redis_queue_fail(call, "the server rejected the call");

@@ -64,6 +64,8 @@ struct ngx_http_conflict_redis_call_s {
     unsigned                               wait_sent:1;
     unsigned                               asking:1;
     unsigned                               withdrawn:1;
+    unsigned                               probe:1;   /* others wait until it
+                                                         is accepted */
 
     /* within the command; the last three may be NULL */
 
@@ -162,7 +164,9 @@ struct ngx_http_conflict_redis_connection_s {
     ngx_msec_t                           replied;     /* the last time */
     ngx_msec_t                           checked;     /* last check of the
                                                          run id */
-    ngx_msec_t                           retry_at;
+    ngx_msec_t                           retry_at;    /* the next probe */
+    uint64_t                             turn;        /* number of the last
+                                                         one */
     ngx_uint_t                           failures;    /* since the last
                                                          answer */
     ngx_msec_t                           probed;      /* last call let through
@@ -495,10 +499,17 @@ void ngx_http_conflict_redis_queue_left(
     ngx_http_conflict_redis_connection_t *conn,
     ngx_http_conflict_redis_call_t *call);
 
-/* Adds a call, to be sent again after "delay", in milliseconds. */
+/*
+ * Adds a call that was refused: if it is to be retried, a call is sent again
+ * after "delay", in milliseconds.
+ */
 void ngx_http_conflict_redis_queue_postpone(
     ngx_http_conflict_redis_connection_t *conn,
     ngx_http_conflict_redis_call_t *call, ngx_msec_t delay);
+
+/* The call of conn->retrying that is sent again first; NULL: there is none. */
+ngx_http_conflict_redis_call_t *ngx_http_conflict_redis_queue_turn(
+    ngx_http_conflict_redis_connection_t *conn);
 
 /* 1 for a call with the flag RETRY if an earlier one of its key waits. */
 ngx_uint_t ngx_http_conflict_redis_queue_behind(

@@ -108,13 +108,66 @@ ngx_http_conflict_redis_queue_postpone(
     ngx_http_conflict_redis_connection_t *conn,
     ngx_http_conflict_redis_call_t *call, ngx_msec_t delay)
 {
+    ngx_msec_t  at;
+
     ngx_http_conflict_redis_queue_add(conn, call);
 
-    if (call->retry) {
-        conn->retry_at = ngx_current_msec + delay;
+    at = ngx_current_msec + delay;
+
+    if (call->retry
+        && ((ngx_msec_int_t) (conn->retry_at - ngx_current_msec) <= 0
+            || (ngx_msec_int_t) (conn->retry_at - at) > 0))
+    {
+        conn->retry_at = at;
     }
 
-    ngx_http_conflict_redis_connection_watch(conn, ngx_current_msec + delay);
+    ngx_http_conflict_redis_connection_watch(conn, at);
+}
+
+
+/* the next one by number, or an earlier one of its key */
+
+ngx_http_conflict_redis_call_t *
+ngx_http_conflict_redis_queue_turn(ngx_http_conflict_redis_connection_t *conn)
+{
+    ngx_str_t                       *key;
+    ngx_queue_t                     *q;
+    ngx_http_conflict_redis_call_t  *call;
+
+    if (ngx_queue_empty(&conn->retrying)) {
+        return NULL;
+    }
+
+    for (q = ngx_queue_head(&conn->retrying);
+         q != ngx_queue_sentinel(&conn->retrying);
+         q = ngx_queue_next(q))
+    {
+        call = ngx_queue_data(q, ngx_http_conflict_redis_call_t, queue);
+
+        if (call->number > conn->turn) {
+            break;
+        }
+    }
+
+    if (q == ngx_queue_sentinel(&conn->retrying)) {
+        q = ngx_queue_head(&conn->retrying);
+    }
+
+    call = ngx_queue_data(q, ngx_http_conflict_redis_call_t, queue);
+    conn->turn = call->number;
+    key = &call->key;
+
+    for (q = ngx_queue_head(&conn->retrying); /* void */ ;
+         q = ngx_queue_next(q))
+    {
+        call = ngx_queue_data(q, ngx_http_conflict_redis_call_t, queue);
+
+        if (call->key.len == key->len
+            && ngx_memcmp(call->key.data, key->data, key->len) == 0)
+        {
+            return call;
+        }
+    }
 }
 
 

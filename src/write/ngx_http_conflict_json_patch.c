@@ -60,7 +60,7 @@ ngx_http_conflict_json_patch_base(ngx_http_request_t *r,
 
     body->tested = (body->json->type != CONFLICT_JSON_NONE);
 
-    if (rc == CONFLICT_JSON_OK && set && !body->tested
+    if (rc == CONFLICT_JSON_OK && set
         && ngx_http_conflict_json_patch_set(ctx) != NGX_OK)
     {
         return NGX_DECLINED;
@@ -149,7 +149,7 @@ ngx_http_conflict_json_patch_set(ngx_http_conflict_ctx_t *ctx)
 
     ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_BAD_BASE;
     ctx->flow.reason = "a JSON Patch states the base version by a test, and "
-                       "must not add or replace it";
+                       "must not set it";
 
     ctx->op->in.pre.kinds = 0;
 

@@ -15,6 +15,7 @@ static ngx_uint_t ngx_http_conflict_method_reads(ngx_str_t *name);
 static ngx_uint_t ngx_http_conflict_method_replaces(ngx_http_request_t *r,
     ngx_str_t *value);
 static ngx_uint_t ngx_http_conflict_method_argument(ngx_http_request_t *r);
+static void ngx_http_conflict_method_form(ngx_http_conflict_ctx_t *ctx);
 static ngx_uint_t ngx_http_conflict_method_elsewhere(ngx_http_request_t *r,
     ngx_str_t *reference);
 
@@ -176,27 +177,21 @@ ngx_http_conflict_method_replaces(ngx_http_request_t *r, ngx_str_t *value)
 static ngx_uint_t
 ngx_http_conflict_method_argument(ngx_http_request_t *r)
 {
-    u_char     *p, *last, *end;
-    ngx_str_t   value;
+    u_char                    *p, *last, *end;
+    ngx_str_t                  value;
+    ngx_http_conflict_form_t   form;
 
     last = r->args.data + r->args.len;
 
-    for (p = r->args.data; p < last; p = end + 1) {
+    ngx_http_conflict_form_init(&form);
 
+    for (p = ngx_http_conflict_form_find(&form, r->args.data, last); p;
+         p = ngx_http_conflict_form_find(&form, p, last))
+    {
         end = ngx_strlchr(p, last, '&');
 
-        if (end == NULL) {
-            end = last;
-        }
-
-        if (end - p < (ssize_t) (sizeof("_method=") - 1)
-            || ngx_strncmp(p, "_method=", sizeof("_method=") - 1) != 0)
-        {
-            continue;
-        }
-
-        value.data = p + sizeof("_method=") - 1;
-        value.len = end - value.data;
+        value.data = p;
+        value.len = (end ? end : last) - p;
 
         if (ngx_http_conflict_method_replaces(r, &value)) {
             return 1;
@@ -238,6 +233,12 @@ ngx_int_t
 ngx_http_conflict_method_unchecked(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
+    if (ctx->kind == NGX_HTTP_CONFLICT_KIND_POST && ctx->form == NULL
+        && ngx_http_conflict_form_start(r, ctx) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     if (ctx->op || ctx->kind != NGX_HTTP_CONFLICT_KIND_UNCHECKED) {
         return NGX_DECLINED;
     }
@@ -283,10 +284,35 @@ ngx_http_conflict_method_keyless(ngx_http_request_t *r,
 }
 
 
+/* the body was that of another method */
+
+static void
+ngx_http_conflict_method_form(ngx_http_conflict_ctx_t *ctx)
+{
+    if (ctx->kind != NGX_HTTP_CONFLICT_KIND_POST || ctx->form == NULL
+        || !ctx->form->found)
+    {
+        return;
+    }
+
+    ctx->kind = NGX_HTTP_CONFLICT_KIND_UNCHECKED;
+
+    if (ngx_http_conflict_method_unchecked(ctx->request, ctx)
+        != NGX_DECLINED)
+    {
+        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                      "conflict: no memory, so bases from before a POST with "
+                      "\"_method\" still hold");
+    }
+}
+
+
 ngx_int_t
 ngx_http_conflict_method_header(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx)
 {
+    ngx_http_conflict_method_form(ctx);
+
     if (ngx_http_conflict_conf_minted(ctx->conf)
         && !ctx->conf->report && ctx->kind != NGX_HTTP_CONFLICT_KIND_KEYLESS
         && (ctx->kind != NGX_HTTP_CONFLICT_KIND_POST
@@ -305,6 +331,8 @@ ngx_http_conflict_method_header(ngx_http_request_t *r,
 void
 ngx_http_conflict_method_end(ngx_http_conflict_ctx_t *ctx, ngx_uint_t status)
 {
+    ngx_http_conflict_method_form(ctx);
+
     ngx_http_conflict_unleased_unguarded(ctx, status);
 
     if (ctx->kind == NGX_HTTP_CONFLICT_KIND_KEYLESS && ctx->flow.unguarded

@@ -772,6 +772,11 @@ test_set(void **state)
         { "[" PUT("replace", "/m/v", "7") "]", 1 },
         { "[" PUT("add", "/a", "7") "," PUT("add", "/m", "{\"v\":7}") "]", 1 },
         { "[" PUT("add", "", "{\"m\":{\"v\":7}}") "]", 1 },
+        { "[" PUT("test", "/m/v", "7") "," PUT("add", "/m/v", "8") "]", 1 },
+        { "[" FROM("copy", "/a", "/m/v") "]", 1 },
+        { "[" FROM("move", "/m/w", "/m/v") "]", 1 },
+        { "[" FROM("move", "/m/v", "/a") "," FROM("copy", "/a", "/m") ","
+          FROM("copy", "/a", "/m/v/w") "]", 0 },
         { "[" PUT("test", "/m/v", "7") "," PUT("add", "/m", "{\"w\":7}") "]",
           0 },
         { "[" PUT("add", "", "7") "," PUT("add", "/m/v/w", "7") ","

@@ -47,7 +47,7 @@ int conflict_patch_make(const conflict_document_t *from,
  * Finds the base version that a patch states with a "test" of that member, and
  * sets "json" as a scan that has found it does: cutting it out removes the
  * operation.  A test without a value states null.  Sets "set" if an operation
- * adds or replaces that member.  REPEATED: there is more than one such test,
+ * gives that member a value.  REPEATED: there is more than one such test,
  * or, if none was found, an object has a duplicate member; MALFORMED: it is not
  * an array; LARGE: it has more than "values" values.
  */

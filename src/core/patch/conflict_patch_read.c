@@ -346,12 +346,17 @@ conflict_patch_read_sets(const conflict_operation_t *operation,
     size_t            i;
     conflict_value_t  v;
 
-    if ((operation->op != CONFLICT_PATCH_ADD
-         && operation->op != CONFLICT_PATCH_REPLACE)
+    if (operation->op == CONFLICT_PATCH_REMOVE
+        || operation->op == CONFLICT_PATCH_TEST
         || operation->path.n > pointer->levels
         || !conflict_patch_read_meets(&operation->path, pointer))
     {
         return 0;
+    }
+
+    if (conflict_patch_has_from(operation)) {
+        /* it is not known what is in a value from elsewhere */
+        return operation->path.n == pointer->levels;
     }
 
     v = operation->value;

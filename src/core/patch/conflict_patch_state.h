@@ -58,7 +58,7 @@ typedef struct {
     conflict_value_t         value;
     conflict_value_t         element;      /* the operation in the patch */
     unsigned                 base;         /* tests the base version */
-    unsigned                 sets;         /* adds or replaces it */
+    unsigned                 sets;         /* gives it a value */
     unsigned                 holds;        /* a test that holds in the server's
                                               document at the same path */
     unsigned                 clashes;      /* a test that does not */

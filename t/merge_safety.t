@@ -386,3 +386,23 @@ for my $method (qw(PUT PATCH)) {
     is_deeply(json(upstream("/_doc?path=$path")), { n => 113, a => 3, b => 2 },
               'what both have done, once');
 }
+
+
+=== the body that shows what became of a write is a base
+--- rules
+conflict_field /n sum;
+--- steps
+my $v = shown('/plain/1', { n => 100, a => 1 }, 'ann');
+
+is(PUT('/plain/1', { n => 105, a => 2, base_version => $v }, 'X-User: ann',
+       'X-Up-Write: apply status=500')->{status}, 500, 'it is done');
+
+my $w = version(GET('/plain/1', 'X-User: ann'));
+isnt($w, $v, 'as a GET finds out');
+
+is(PUT('/plain/1', { n => 110, a => 2, base_version => $w }, 'X-User: bob')
+   ->{status}, 204, 'bob has read it as well');
+like(header(PUT('/plain/1', { n => 106, a => 3, base_version => $w },
+                'X-User: ann'), 'Conflict'), qr/^merged/,
+     'ann continues from what this GET has shown');
+is_deeply(json(doc('/plain/1')), { n => 111, a => 3 }, 'and nothing is lost');

@@ -320,6 +320,64 @@ is($life->(), $was, 'one incarnation for one move');
 --- allow: exited on signal 9
 
 
+=== what was written while a location was not guarded
+--- config
+    location /plain/ {
+        conflict version store=a;
+        proxy_pass http://api;
+    }
+    location /plain/b/ {
+        conflict version store=a;
+        proxy_pass http://api;
+    }
+--- steps
+my $part = 'proxy_pass http://api; } location';
+my $off = 'conflict off;';
+my $guarded = slurp(servroot() . '/conf/nginx.conf');
+
+my %unguarded = (
+    'at all' => [ '(/plain/ \{\s+)conflict version', sub { "$1$off #" } ],
+    'in part' => [ '(location /plain/b/)',
+                   sub { "location = /plain/1 { $off $part /plain/b/" } ],
+    'by a regular expression' => [ '(location /plain/b/)',
+                   sub { "location ~ /1\$ { $off $part /plain/b/" } ],
+);
+
+for my $how (sort keys %unguarded) {
+    my ($v, $r);
+
+    set_doc('/plain/1', { n => 0 });
+    until_true { PUT('/plain/1', { n => 0 })->{status} == 204
+                 && defined($v = version(GET('/plain/1'))) };
+
+    edit_conf(@{ $unguarded{$how} });
+    reload();
+    is(header(PUT('/plain/1', { n => 1 }), 'Conflict') // '', '',
+       "not guarded $how");
+
+    # over one more configuration
+
+    edit_conf('conflict_wait 50ms', 'conflict_wait 60ms');
+    reload();
+
+    edit_conf('(?s)^.*$', $guarded);
+    reload();
+
+    until_true { $r = PUT('/plain/1', { n => 2, base_version => $v });
+                 $r->{status} != 503 };
+    is($r->{status}, 409, 'a version of before is stale');
+    is(json($r)->{server_version}{n}, 1, 'of what was written meanwhile');
+}
+
+# one that is a part of another one, and has the same keys
+
+open_again('/plain/b/1');
+edit_conf('(?s)location /plain/b/ .*?\}', '');
+is(after('/plain/b/1', 'conflict_wait 50ms', 'conflict_wait 60ms'), 'open',
+   'it was guarded all the time');
+is(after('/plain/b/1', '(?s)^.*$', $guarded), 'open', 'also before');
+
+
 === a reload that fails changes nothing
 --- config
     location /plain/x/ {

@@ -133,6 +133,8 @@ typedef struct {
     ngx_array_t                       routes;         /* guarded locations */
     ngx_array_t                       unguarded;      /* other locations */
     ngx_array_t                      *gone_routes;    /* of predecessors */
+    ngx_array_t                      *left_routes;    /* guarded once, and not
+                                                         any more */
     ngx_http_conflict_predecessor_t  *predecessors;
     ngx_uint_t                        n_predecessors;
     ngx_http_conflict_log_t          *log;            /* the default one */
@@ -533,6 +535,14 @@ void ngx_http_conflict_route_warn(ngx_conf_t *cf,
 /* 1 if two routes have the same place and the same meaning. */
 ngx_uint_t ngx_http_conflict_route_same(ngx_http_conflict_route_t *a,
     ngx_http_conflict_route_t *b);
+
+/* The route of "mcf" that guards requests of "place"; NULL: none does. */
+ngx_http_conflict_route_t *ngx_http_conflict_route_guards(
+    ngx_http_conflict_main_conf_t *mcf, ngx_http_conflict_route_t *place);
+
+/* The element of a list with the place of "route", or NULL. */
+ngx_http_conflict_route_t *ngx_http_conflict_route_find(ngx_array_t *routes,
+    ngx_http_conflict_route_t *route);
 
 /*
  * 1 if "route" may get requests that "old" got under keys of another meaning.

@@ -24,6 +24,12 @@ static void ngx_http_conflict_reload_match(ngx_array_t *routes,
     ngx_array_t *other);
 static ngx_int_t ngx_http_conflict_reload_save_gone(ngx_cycle_t *cycle,
     ngx_http_conflict_main_conf_t *nmcf, ngx_array_t *old_routes);
+static ngx_int_t ngx_http_conflict_reload_left(ngx_cycle_t *cycle,
+    ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_main_conf_t *omcf);
+static ngx_int_t ngx_http_conflict_reload_left_add(ngx_cycle_t *cycle,
+    ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_route_t *route);
+static ngx_int_t ngx_http_conflict_reload_add(ngx_pool_t *pool,
+    ngx_array_t *routes, ngx_http_conflict_route_t *route);
 static ngx_int_t ngx_http_conflict_reload_copy(ngx_pool_t *pool,
     ngx_str_t *text);
 static ngx_int_t ngx_http_conflict_reload_enter(ngx_cycle_t *cycle,
@@ -70,7 +76,8 @@ ngx_http_conflict_reload_init_module(ngx_cycle_t *cycle)
         ngx_http_conflict_reload_compare(nmcf, omcf, &old_routes);
 
         if (ngx_http_conflict_reload_save_gone(cycle, nmcf, &old_routes)
-            != NGX_OK)
+            != NGX_OK
+            || ngx_http_conflict_reload_left(cycle, nmcf, omcf) != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -264,7 +271,7 @@ ngx_http_conflict_reload_save_gone(ngx_cycle_t *cycle,
 {
     size_t                           size;
     ngx_uint_t                       i, n;
-    ngx_http_conflict_route_t       *route, *old;
+    ngx_http_conflict_route_t       *old;
     ngx_http_conflict_predecessor_t  predecessors[NGX_MAX_PROCESSES];
 
     nmcf->gone_routes = ngx_array_create(cycle->pool, 1,
@@ -277,25 +284,9 @@ ngx_http_conflict_reload_save_gone(ngx_cycle_t *cycle,
 
     for (i = 0; i < old_routes->nelts; i++) {
 
-        if (!old[i].unmatched) {
-            continue;
-        }
-
-        route = ngx_array_push(nmcf->gone_routes);
-        if (route == NULL) {
-            return NGX_ERROR;
-        }
-
-        *route = old[i];
-        route->store = NULL;
-
-        if (ngx_http_conflict_reload_copy(cycle->pool, &route->server)
-            != NGX_OK
-            || ngx_http_conflict_reload_copy(cycle->pool, &route->location)
-               != NGX_OK
-            || ngx_http_conflict_reload_copy(cycle->pool, &route->prefix)
-               != NGX_OK
-            || ngx_http_conflict_reload_copy(cycle->pool, &route->meaning)
+        if (old[i].unmatched
+            && ngx_http_conflict_reload_add(cycle->pool, nmcf->gone_routes,
+                                            &old[i])
                != NGX_OK)
         {
             return NGX_ERROR;
@@ -319,6 +310,112 @@ ngx_http_conflict_reload_save_gone(ngx_cycle_t *cycle,
     nmcf->n_predecessors = n;
 
     return NGX_OK;
+}
+
+
+/*
+ * Requests that were guarded, are not by this configuration, and may be again
+ * by a later one.  What they write meanwhile no store gets to know, so earlier
+ * entries must not be trusted then.
+ */
+
+static ngx_int_t
+ngx_http_conflict_reload_left(ngx_cycle_t *cycle,
+    ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_main_conf_t *omcf)
+{
+    ngx_uint_t                  i;
+    ngx_http_conflict_route_t  *left, *route;
+
+    nmcf->left_routes = ngx_array_create(cycle->pool, 1,
+                                         sizeof(ngx_http_conflict_route_t));
+    if (nmcf->left_routes == NULL) {
+        return NGX_ERROR;
+    }
+
+    left = omcf->left_routes ? omcf->left_routes->elts : NULL;
+
+    for (i = 0; left && i < omcf->left_routes->nelts; i++) {
+        route = ngx_http_conflict_route_guards(nmcf, &left[i]);
+
+        if (route) {
+            route->store->moved = 1;
+            continue;
+        }
+
+        if (ngx_http_conflict_reload_left_add(cycle, nmcf, &left[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    /* locations that are not there any more */
+
+    left = omcf->routes.elts;
+
+    for (i = 0; i < omcf->routes.nelts; i++) {
+
+        if (!left[i].lock
+            && ngx_http_conflict_route_guards(nmcf, &left[i]) == NULL
+            && ngx_http_conflict_reload_left_add(cycle, nmcf, &left[i])
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    /* those that are not guarded any more, or a part of one that is */
+
+    left = nmcf->unguarded.elts;
+
+    for (i = 0; i < nmcf->unguarded.nelts; i++) {
+
+        if (ngx_http_conflict_route_guards(omcf, &left[i])
+            && ngx_http_conflict_reload_left_add(cycle, nmcf, &left[i])
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_conflict_reload_left_add(ngx_cycle_t *cycle,
+    ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_route_t *route)
+{
+    if (ngx_http_conflict_route_find(nmcf->left_routes, route)) {
+        return NGX_OK;
+    }
+
+    return ngx_http_conflict_reload_add(cycle->pool, nmcf->left_routes, route);
+}
+
+
+/* adds a copy that outlives the configuration of the route */
+
+static ngx_int_t
+ngx_http_conflict_reload_add(ngx_pool_t *pool, ngx_array_t *routes,
+    ngx_http_conflict_route_t *route)
+{
+    ngx_http_conflict_route_t  *copy;
+
+    copy = ngx_array_push(routes);
+    if (copy == NULL) {
+        return NGX_ERROR;
+    }
+
+    *copy = *route;
+    copy->conf = NULL;
+    copy->store = NULL;
+
+    return (ngx_http_conflict_reload_copy(pool, &copy->server) != NGX_OK
+            || ngx_http_conflict_reload_copy(pool, &copy->location) != NGX_OK
+            || ngx_http_conflict_reload_copy(pool, &copy->prefix) != NGX_OK
+            || ngx_http_conflict_reload_copy(pool, &copy->meaning) != NGX_OK)
+           ? NGX_ERROR : NGX_OK;
 }
 
 

@@ -378,6 +378,53 @@ ngx_http_conflict_route_same(ngx_http_conflict_route_t *a,
 }
 
 
+ngx_http_conflict_route_t *
+ngx_http_conflict_route_find(ngx_array_t *routes,
+    ngx_http_conflict_route_t *route)
+{
+    ngx_uint_t                  i;
+    ngx_http_conflict_route_t  *r;
+
+    r = routes->elts;
+
+    for (i = 0; i < routes->nelts; i++) {
+
+        if (ngx_http_conflict_route_same_place(&r[i], route)) {
+            return &r[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_http_conflict_route_t *
+ngx_http_conflict_route_guards(ngx_http_conflict_main_conf_t *mcf,
+    ngx_http_conflict_route_t *place)
+{
+    ngx_uint_t                  i;
+    ngx_http_conflict_route_t  *r;
+
+    if (ngx_http_conflict_route_find(&mcf->unguarded, place)) {
+        return NULL;
+    }
+
+    r = mcf->routes.elts;
+
+    for (i = 0; i < mcf->routes.nelts; i++) {
+
+        if (!r[i].lock && ngx_http_conflict_same(&r[i].server, &place->server)
+            && (ngx_http_conflict_same(&r[i].location, &place->location)
+                || ngx_http_conflict_route_overlaps(place, &r[i], mcf)))
+        {
+            return &r[i];
+        }
+    }
+
+    return NULL;
+}
+
+
 ngx_uint_t
 ngx_http_conflict_route_moved(ngx_http_conflict_route_t *route,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_route_t *old,

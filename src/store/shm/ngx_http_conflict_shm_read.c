@@ -170,6 +170,9 @@ ngx_http_conflict_shm_read_revalidate(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_read_date(op, e, !same);
 
     if (!same) {
+        /* the history was asked for the version before */
+        op->out.history_has = 0;
+
         ngx_http_conflict_shm_entry_unlink(e);
         ngx_http_conflict_shm_read_edit(op, sh, e, &last, changed);
     }

@@ -26,6 +26,9 @@ static ngx_str_t  ngx_http_conflict_vary = ngx_string("Vary");
 static ngx_str_t  ngx_http_conflict_cors_origin =
     ngx_string("Access-Control-Allow-Origin");
 
+static ngx_str_t  ngx_http_conflict_cors_credentials =
+    ngx_string("Access-Control-Allow-Credentials");
+
 static ngx_str_t  ngx_http_conflict_cors_page_origin = ngx_string("Origin");
 
 
@@ -43,18 +46,22 @@ static ngx_str_t  ngx_http_conflict_cors_lists[] = {
 ngx_int_t
 ngx_http_conflict_cors_add(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h, *copy;
-
     if (!ngx_http_conflict_cors_answered(ctx)) {
         return ngx_http_conflict_origin_allow(r, ctx->conf);
     }
 
-    for (part = &ctx->latest.request->headers_out.headers.part;
-         part;
-         part = part->next)
-    {
+    return ngx_http_conflict_cors_copy(r, ctx->latest.request);
+}
+
+
+ngx_int_t
+ngx_http_conflict_cors_copy(ngx_http_request_t *r, ngx_http_request_t *get)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h, *copy;
+
+    for (part = &get->headers_out.headers.part; part; part = part->next) {
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
@@ -76,6 +83,32 @@ ngx_http_conflict_cors_add(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
     }
 
     return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_conflict_cors_same(ngx_http_request_t *a, ngx_http_request_t *b)
+{
+    ngx_str_t   *one, *other, *name;
+    ngx_uint_t   i;
+
+    for (i = 0; i < 2; i++) {
+        name = i ? &ngx_http_conflict_cors_credentials
+                 : &ngx_http_conflict_cors_origin;
+
+        one = ngx_http_conflict_header_find(&a->headers_out.headers, name,
+                                            NULL);
+        other = ngx_http_conflict_header_find(&b->headers_out.headers, name,
+                                              NULL);
+
+        if ((one == NULL) != (other == NULL)
+            || (one && !ngx_http_conflict_same(one, other)))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

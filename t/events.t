@@ -457,6 +457,45 @@ like($w->{head}, qr/^Access-Control-Allow-Origin: https/m,
 is(next_event($w)->{resource}, '/plain/1', 'which it can');
 
 
+=== pages of other origins that may read some of the resources
+--- more
+location ~ ^/plain/(open|keyed)/ {
+    conflict version;
+    set $credentials 'header=X-Nothing:1';
+    if ($uri ~ keyed) {
+        set $credentials 'header=Access-Control-Allow-Credentials:true';
+    }
+    proxy_set_header X-Up-Read "apply $credentials header=Access-Control-Allow-Origin:https://app.example";
+    proxy_pass http://api;
+}
+--- steps
+my @doc = map { "/plain/$_" } qw(1 open/1 open/2 keyed/1);
+my @none = ('/plain/open/none', '/free/1');
+
+set_doc($_, { n => 1 }) for @doc;
+
+sub allowed {
+    my $r = poll(resources(@_), 'Origin: https://app.example');
+
+    is($r->{status}, 200, "a response: @_");
+
+    return header($r, 'Access-Control-Allow-Origin');
+}
+
+is(allowed(@doc[1, 2]), 'https://app.example', 'all of them');
+is(allowed($doc[1], @none), 'https://app.example',
+   'all that it is told of');
+is(allowed(@doc[0, 1]), undef, 'not the first one');
+is(allowed(@doc[1, 0]), undef, 'not the last one');
+is(allowed(@doc[1, 0, 2]), undef, 'not one of them');
+is(allowed($doc[0], @none), undef, 'none');
+is(allowed(@doc[1, 3]), undef, 'one without credentials');
+
+my $w = watch(resources(@doc[0, 1]),
+              headers => ['Origin: https://app.example']);
+unlike($w->{head}, qr/^Access-Control/m, 'nor a stream');
+
+
 === a change by what nobody has called a write
 --- events: heartbeat=1m
 --- rules

@@ -504,6 +504,32 @@ my $lines = grep { /is full of writes in flight/ }
 ok($lines && $lines < $count{503}, 'a line in the error log, not one each');
 
 
+=== the log says that a zone is full, whatever has met it first
+--- http_config
+    conflict_store small zone=32k;
+--- config
+    location / {
+        conflict version store=small;
+        conflict_wait 1ms;
+        conflict_quarantine 1h;
+        proxy_pass http://api;
+    }
+--- steps
+my $n = 0;
+
+set_doc("/plain/r$_", { id => $_ }) for 1 .. 400;
+
+until_true {
+    $n++;
+    PUT("/plain/w$n", { n => 1 }, 'X-Up-Write: close');
+    !version(GET("/plain/r$n"));
+};
+
+is(PUT('/plain/more', { n => 1 })->{status}, 503, 'a write is refused');
+is(log_count(qr/"small" is full of writes in flight, enlarge its zone/), 1,
+   'the read before it was the first');
+
+
 === a reload with another zone after a binary upgrade
 --- http_config
     conflict_store default zone=1m;

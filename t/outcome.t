@@ -712,3 +712,48 @@ SKIP: {
         is(header($r, 'Conflict'), 'passed', "${hints}a page has no version");
     }
 }
+
+
+=== what is no HTTP is no response, though nginx counts it as one with 200
+--- config
+    location / {
+        conflict version;
+        conflict_wait 100ms;
+        conflict_quarantine 600ms;
+        proxy_pass http://api;
+    }
+    location /plain/keyed/ {
+        conflict version;
+        conflict_idempotency on;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc('/plain/1', { n => 0 });
+
+my $v = version(GET('/plain/1'));
+my @edit = ('/plain/1', { n => 1, base_version => $v });
+
+like(PUT(@edit, 'X-Up-Write: noise')->{raw}, qr/^-ERR/,
+     'the client gets what the upstream has sent');
+is(PUT('/plain/1', { n => 2, base_version => $v })->{status}, 503,
+   'no other write is sent before that one must have landed');
+
+sleep 1;
+
+my $r = PUT(@edit);
+is($r->{status}, 204, 'it is sent again');
+like(header($r, 'Conflict'), qr/^passed/, 'and not called done');
+is(json(upstream('/plain/1'))->{n}, 1, 'now it is done');
+
+$v = version($r);
+$r = PUT('/plain/1', { n => 2, base_version => 1 }, 'X-Up-Read: noise');
+is(json($r)->{server_version_omitted}, 'unavailable',
+   'nor is it the latest body');
+
+my $key = 'Idempotency-Key: "8e03978e-40d5-43e8-bc93-6894a57f9324"';
+
+http('POST', '/plain/keyed/1', body => { n => 1 },
+     headers => [$key, 'X-Up-Write: noise']);
+is(json(http('POST', '/plain/keyed/1', body => { n => 1 },
+             headers => [$key]))->{error},
+   'request_outcome_unknown', 'a keyed request is not called carried out');

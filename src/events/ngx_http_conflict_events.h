@@ -69,6 +69,8 @@ struct ngx_http_conflict_events_s {
     ngx_http_conflict_events_item_t      *items;
     ngx_uint_t                            n;
     ngx_uint_t                            current;  /* being fetched */
+    ngx_http_request_t                   *shown;    /* the GET of one that the
+                                                       client may see */
     ngx_str_t                            *id;       /* that it is resumed with,
                                                        if it is */
     ngx_queue_t                           queue;    /* of all streams */
@@ -82,6 +84,8 @@ struct ngx_http_conflict_events_s {
     ngx_buf_t                             buf;
     ngx_chain_t                           out;
     unsigned                              poll:1;
+    unsigned                              unreadable:1;  /* by pages of other
+                                                            origins */
     unsigned                              open:1;     /* is in the queue */
     unsigned                              queued:1;   /* is dirty */
     unsigned                              again:1;    /* when all was sent */

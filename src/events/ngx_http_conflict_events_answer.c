@@ -16,6 +16,10 @@
 #define NGX_HTTP_CONFLICT_EVENTS_HELLO  "retry: 2000\n\n"
 
 
+static ngx_int_t ngx_http_conflict_events_answer_cors(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
+
 ngx_int_t
 ngx_http_conflict_events_answer(ngx_http_request_t *r)
 {
@@ -88,7 +92,7 @@ ngx_http_conflict_events_answer_header(ngx_http_request_t *r,
     r->limit_rate_set = 1;
     r->limit_rate = 0;
 
-    if (ngx_http_conflict_cors_add(r, ctx) != NGX_OK
+    if (ngx_http_conflict_events_answer_cors(r, ctx) != NGX_OK
         || ngx_http_conflict_header_add(r, "X-Accel-Buffering", "no",
                                         sizeof("no") - 1)
            != NGX_OK)
@@ -98,4 +102,23 @@ ngx_http_conflict_events_answer_header(ngx_http_request_t *r,
 
     return ngx_http_conflict_header_add(r, "Cache-Control", "no-store",
                                         sizeof("no-store") - 1);
+}
+
+
+/* a page may read the stream if it may read each of the resources */
+
+static ngx_int_t
+ngx_http_conflict_events_answer_cors(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_events_t  *stream;
+
+    stream = ctx->events;
+
+    if (stream->unreadable) {
+        return NGX_OK;
+    }
+
+    return stream->shown ? ngx_http_conflict_cors_copy(r, stream->shown)
+                         : ngx_http_conflict_cors_add(r, ctx);
 }

@@ -154,6 +154,7 @@ ngx_http_conflict_events_endpoint_get(ngx_http_conflict_ctx_t *ctx)
 {
     ngx_http_conflict_state_e         next;
     ngx_http_conflict_latest_t       *latest;
+    ngx_http_conflict_events_t       *stream;
     ngx_http_conflict_events_item_t  *item;
 
     if (!ngx_http_conflict_latest_response(ctx, &next)) {
@@ -187,6 +188,19 @@ ngx_http_conflict_events_endpoint_get(ngx_http_conflict_ctx_t *ctx)
         item->status = NGX_HTTP_CONFLICT_EVENTS_MISDIRECTED;
         item->allowed = 0;
         item->hidden = 0;
+    }
+
+    if (item->allowed) {
+        stream = ctx->events;
+
+        if (stream->shown
+            && !ngx_http_conflict_cors_same(stream->shown, latest->request))
+        {
+            /* a page may hear of all or of none */
+            stream->unreadable = 1;
+        }
+
+        stream->shown = latest->request;
     }
 
     return NGX_HTTP_CONFLICT_STATE_EVENTS_TARGET;

@@ -26,6 +26,9 @@ static ngx_str_t  ngx_http_conflict_vary = ngx_string("Vary");
 static ngx_str_t  ngx_http_conflict_cors_origin =
     ngx_string("Access-Control-Allow-Origin");
 
+static ngx_str_t  ngx_http_conflict_cors_credentials =
+    ngx_string("Access-Control-Allow-Credentials");
+
 static ngx_str_t  ngx_http_conflict_cors_page_origin = ngx_string("Origin");
 
 
@@ -43,15 +46,21 @@ static ngx_str_t  ngx_http_conflict_cors_lists[] = {
 ngx_int_t
 ngx_http_conflict_cors_add(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_table_elt_t                  *h, *copy;
-    ngx_http_conflict_header_walk_t   walk;
-
     if (!ngx_http_conflict_cors_answered(ctx)) {
         return ngx_http_conflict_origin_allow(r, ctx->conf);
     }
 
-    ngx_http_conflict_header_walk(&walk,
-                                  &ctx->latest.request->headers_out.headers);
+    return ngx_http_conflict_cors_copy(r, ctx->latest.request);
+}
+
+
+ngx_int_t
+ngx_http_conflict_cors_copy(ngx_http_request_t *r, ngx_http_request_t *get)
+{
+    ngx_table_elt_t                  *h, *copy;
+    ngx_http_conflict_header_walk_t   walk;
+
+    ngx_http_conflict_header_walk(&walk, &get->headers_out.headers);
 
     while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
 
@@ -71,6 +80,32 @@ ngx_http_conflict_cors_add(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
     }
 
     return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_conflict_cors_same(ngx_http_request_t *a, ngx_http_request_t *b)
+{
+    ngx_str_t   *one, *other, *name;
+    ngx_uint_t   i;
+
+    for (i = 0; i < 2; i++) {
+        name = i ? &ngx_http_conflict_cors_credentials
+                 : &ngx_http_conflict_cors_origin;
+
+        one = ngx_http_conflict_header_find(&a->headers_out.headers, name,
+                                            NULL);
+        other = ngx_http_conflict_header_find(&b->headers_out.headers, name,
+                                              NULL);
+
+        if ((one == NULL) != (other == NULL)
+            || (one && !ngx_http_conflict_same(one, other)))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

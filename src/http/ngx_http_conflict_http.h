@@ -83,6 +83,14 @@ ngx_uint_t ngx_http_conflict_conflict_field_visible(ngx_http_request_t *r,
 ngx_int_t ngx_http_conflict_cors_add(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
+/* The same, those of this GET. */
+ngx_int_t ngx_http_conflict_cors_copy(ngx_http_request_t *r,
+    ngx_http_request_t *get);
+
+/* 1 if the responses to both GETs may be read by the same page. */
+ngx_uint_t ngx_http_conflict_cors_same(ngx_http_request_t *a,
+    ngx_http_request_t *b);
+
 /*
  * For responses that the module does not make: records the fields that the
  * API sends to an origin, and adds them to error pages of nginx.

@@ -31,6 +31,8 @@ ngx_int_t
 ngx_http_conflict_store_call(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_op_pt call)
 {
+    ngx_http_conflict_op_t  *op;
+
     if (!ctx->timing.calling) {
         ngx_http_conflict_store_call_start(ctx, call);
     }
@@ -42,7 +44,15 @@ ngx_http_conflict_store_call(ngx_http_conflict_ctx_t *ctx,
     ctx->timing.calling = 0;
     ctx->timing.store_time += ngx_current_msec - ctx->timing.store_start;
 
-    return ctx->op->rc;
+    op = ctx->op;
+
+    if (op->rc == NGX_ERROR && op->out.full) {
+        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                      "conflict store \"%V\" %s, enlarge its zone",
+                      &op->store->name, op->out.full);
+    }
+
+    return op->rc;
 }
 
 

@@ -48,10 +48,14 @@ ngx_http_conflict_upstream_attempts(ngx_http_request_t *r, ngx_uint_t first,
 
         *status = state[i].status;
 
-        if (*status == NGX_HTTP_CONFLICT_EARLY_HINTS
-            && r->upstream && r->upstream->state == &state[i])
+        if (r->upstream && r->upstream->state == &state[i]
+            && (*status == NGX_HTTP_CONFLICT_EARLY_HINTS
+                || *status == NGX_HTTP_OK))
         {
-            /* nginx keeps the first status; this is the last one, or 0 */
+            /*
+             * nginx keeps the first status; this is the last one, or 0.  It
+             * takes what is no HTTP for a response of HTTP/0.9, with 200.
+             */
             *status = r->upstream->headers_in.status_n;
         }
     }

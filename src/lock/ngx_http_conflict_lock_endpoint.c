@@ -22,8 +22,6 @@
 
 static ngx_uint_t ngx_http_conflict_lock_endpoint_unproved(
     ngx_http_conflict_ctx_t *ctx);
-static ngx_http_conflict_state_e ngx_http_conflict_lock_endpoint_failed(
-    ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_lock_endpoint_result(
     ngx_http_conflict_ctx_t *ctx);
 static ngx_http_conflict_state_e ngx_http_conflict_lock_endpoint_unguarded(
@@ -226,7 +224,7 @@ ngx_http_conflict_lock_endpoint_peek(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_AGAIN;
 
     default: /* NGX_ERROR */
-        return ngx_http_conflict_lock_endpoint_failed(ctx);
+        return ngx_http_conflict_endpoint_failed(ctx);
     }
 }
 
@@ -250,7 +248,7 @@ ngx_http_conflict_lock_endpoint_call(ngx_http_conflict_ctx_t *ctx)
         return NGX_HTTP_CONFLICT_STATE_AGAIN;
 
     default: /* NGX_ERROR */
-        return ngx_http_conflict_lock_endpoint_failed(ctx);
+        return ngx_http_conflict_endpoint_failed(ctx);
     }
 }
 
@@ -271,23 +269,6 @@ ngx_http_conflict_lock_endpoint_unproved(ngx_http_conflict_ctx_t *ctx)
            && (lock->result == NGX_HTTP_CONFLICT_LOCK_NONE
                || lock->result == NGX_HTTP_CONFLICT_LOCK_HELD)
            && !lock->force && !ctx->conf->lock->blind && !ctx->latest.started;
-}
-
-
-static ngx_http_conflict_state_e
-ngx_http_conflict_lock_endpoint_failed(ngx_http_conflict_ctx_t *ctx)
-{
-    ngx_http_conflict_op_t  *op;
-
-    op = ctx->op;
-
-    if (op->out.error == NGX_HTTP_CONFLICT_STORE_FULL && op->out.log) {
-        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
-                      "conflict store \"%V\" has no room for another lock, "
-                      "enlarge its zone", &op->store->name);
-    }
-
-    return ngx_http_conflict_endpoint_failed(ctx);
 }
 
 

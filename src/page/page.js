@@ -54,7 +54,7 @@ const unanswered = {};
 
 function noteUnanswered({ name, errors }) {
     const before = unanswered[name];
-    const count = errors ? errors.down : 0;
+    const count = errors ? errors.down + errors.generation : 0;
 
     unanswered[name] = {
         count,
@@ -62,6 +62,19 @@ function noteUnanswered({ name, errors }) {
                        : count > before.count ? Date.now() : before.grown
     };
 }
+
+/* what a store has lost: the counter, the level, one, many, what became of it */
+
+const LOST = [
+    ['unsettled', 'bad', 'outcome', 'outcomes',
+     'of writes did not reach it'],
+    ['stream_dropped', 'bad', 'line', 'lines',
+     'of the audit stream did not reach it'],
+    ['not_held', 'watch', 'body', 'bodies',
+     'that lost a conflict could not be held'],
+    ['blobs_evicted', 'watch', 'body', 'bodies',
+     'that it has kept gave way to others too early: enlarge its blobs']
+];
 
 /* items: level, text, word of the help, buttons */
 
@@ -93,6 +106,15 @@ function storeActions(store) {
         list.push(['bad', 'The store ' + store.name + ' was full for '
                    + plural(store.errors.full, 'request') + ' since nginx was '
                    + 'started: enlarge its zone.', null]);
+    }
+
+    for (const [name, level, one, many, became] of LOST) {
+
+        if (store[name]) {
+            list.push([level, 'The store ' + store.name + ', since nginx was '
+                       + 'started: ' + plural(store[name], one, many) + ' '
+                       + became + '.', null]);
+        }
     }
 
     if (store.dirty) {

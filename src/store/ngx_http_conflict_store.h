@@ -238,9 +238,10 @@ struct ngx_http_conflict_op_s {
         unsigned                      external:1; /* changed bypassing the
                                                      module */
         unsigned                      applied:1;  /* by commit or observe */
-        unsigned                      log:1;      /* to be logged now */
         unsigned                      ahead:1;    /* in.edit, by more than
                                                      in.skew */
+        const char                   *full;       /* what is, to be logged now;
+                                                     or NULL */
         int64_t                       edited;     /* begin, with in.edits: the
                                                      time of the stored edit */
 

@@ -267,12 +267,7 @@ ngx_http_conflict_verdict_failed(ngx_http_conflict_ctx_t *ctx)
         break;
 
     default: /* NGX_HTTP_CONFLICT_STORE_FULL */
-
-        if (op->out.log) {
-            ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
-                          "conflict store \"%V\" is full of writes in "
-                          "flight, enlarge its zone", &op->store->name);
-        }
+        break;
     }
 
     next = ngx_http_conflict_respond_unchecked(ctx, answer, pass,

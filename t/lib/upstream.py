@@ -43,7 +43,8 @@
 # "old" shows the document before the last write, "apply" does the work, "hold"
 # waits for GET /_release, "alive" continues only if the connection is still
 # open, "close" and "reset" end it, "hints" sends a response 103 before the
-# response; without "apply" nothing is done.
+# response, "noise" sends what is no HTTP and ends it; without "apply" nothing
+# is done.
 #
 # The response to a request with X-Op has the number of writes to its document
 # in X-Doc; /_landed has those that were applied, and what each has made.
@@ -611,6 +612,12 @@ async def serve(reader, writer):
                 elif name == 'hints':
                     writer.write(b'HTTP/1.1 103 Early Hints\r\n'
                                  b'Link: </style.css>\r\n\r\n')
+
+                elif name == 'noise':
+                    writer.write(b'-ERR unknown command\r\n')
+                    await writer.drain()
+                    gone = True
+                    break
 
                 elif name == 'header':
                     n, _, v = value.partition(':')

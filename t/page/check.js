@@ -537,6 +537,10 @@ async function inbox(browser) {
             json.stores[0].settling = 12;
             json.stores[0].errors.full = 3;
             json.stores[0].dirty = 2;
+            json.stores[0].unsettled = 5;
+            json.stores[0].stream_dropped = 1;
+            json.stores[0].not_held = 1;
+            json.stores[0].blobs_evicted = 6;
             json.audit_errors = 1;
             json.routes[0].hours.actions.conflict_overlapped
                 = json.routes[0].hours.writes.map((_, i) => i === 47 ? 1 : 0);
@@ -547,6 +551,10 @@ async function inbox(browser) {
         for (const text of ['default is new or was restarted',
                             'default was full for 3 requests',
                             '2 unresolved writes', '1 write overlapped',
+                            '5 outcomes of writes did not reach it',
+                            '1 line of the audit stream did not reach it',
+                            '1 body that lost a conflict could not be held',
+                            '6 bodies that it has kept gave way',
                             '4 writes passed unchecked',
                             '1 line of the audit log'])
         {
@@ -566,13 +574,16 @@ async function inbox(browser) {
 
         let refused = 100;
 
-        await fulfilled(page, json => {
-            json.stores[0].errors.down = refused++;
-        });
-        check(await appears(page, '#action .is-bad',
-                            'has not answered, or has refused, requests'),
-              'a store that refuses calls');
-        await unfulfilled(page);
+        for (const reason of ['down', 'generation']) {
+            await fulfilled(page, json => {
+                json.stores[0].errors[reason] = refused++;
+            });
+            check(await appears(page, '#action .is-bad',
+                                'has not answered, or has refused, requests'),
+                  'a store that refuses calls, ' + reason);
+            await unfulfilled(page);
+            await page.reload();
+        }
 
         /* a server that is gone, and back */
 

@@ -45,7 +45,7 @@ ngx_http_conflict_redis_query_run(ngx_http_conflict_op_t *op,
     conf->predecessors_gone = 1;
 
     op->out.error = NGX_HTTP_CONFLICT_STORE_DOWN;
-    op->out.log = 0;
+    op->out.full = NULL;
     op->redis.sent = ngx_http_conflict_clock_usec();
     op->redis.decode = decode;
     op->redis.after = after;

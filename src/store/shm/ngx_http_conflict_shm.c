@@ -153,7 +153,7 @@ ngx_http_conflict_shm_run(ngx_http_conflict_op_t *op,
     shm = ngx_http_conflict_shm(op);
 
     op->out.error = NGX_HTTP_CONFLICT_STORE_FULL;
-    op->out.log = 0;
+    op->out.full = NULL;
 
     sh = ngx_http_conflict_shm_zone_lock(shm);
     if (sh == NULL) {

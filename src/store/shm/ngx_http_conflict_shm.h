@@ -204,8 +204,8 @@ conflict_state_e ngx_http_conflict_shm_entry_state(
 
 /*
  * Inserts a free entry for the operation's key with a new version, or none if
- * the upstream owns versions.  NULL: the zone is full; op->out.log is set if
- * that is to be logged.
+ * the upstream owns versions.  NULL: the zone is full; op->out.full is set
+ * if that is to be logged.
  */
 ngx_http_conflict_shm_entry_t *ngx_http_conflict_shm_entry_new(
     ngx_http_conflict_op_t *op, ngx_http_conflict_shctx_t *sh);

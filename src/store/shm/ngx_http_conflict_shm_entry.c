@@ -248,7 +248,10 @@ ngx_http_conflict_shm_entry_new(ngx_http_conflict_op_t *op,
     e = ngx_http_conflict_shm_entry_insert(ngx_http_conflict_shm(op), sh, hash);
 
     if (e == NULL) {
-        op->out.log = ngx_http_conflict_shm_entry_log(&sh->full_logged);
+        if (ngx_http_conflict_shm_entry_log(&sh->full_logged)) {
+            op->out.full = "is full of writes in flight";
+        }
+
         return NULL;
     }
 

@@ -324,7 +324,10 @@ ngx_http_conflict_shm_lock_acquire(ngx_http_conflict_op_t *op,
     lock = ngx_http_conflict_shm_lock_alloc(op, sh);
 
     if (lock == NULL) {
-        op->out.log = ngx_http_conflict_shm_entry_log(&sh->locks_logged);
+        if (ngx_http_conflict_shm_entry_log(&sh->locks_logged)) {
+            op->out.full = "has no room for another lock";
+        }
+
         return NGX_ERROR;
     }
 

@@ -355,7 +355,7 @@ ngx_http_conflict_reload_left(ngx_cycle_t *cycle,
 
     for (i = 0; i < omcf->routes.nelts; i++) {
 
-        if (!left[i].lock
+        if (!left[i].endpoint
             && ngx_http_conflict_route_guards(nmcf, &left[i]) == NULL
             && ngx_http_conflict_reload_left_add(cycle, nmcf, &left[i])
                != NGX_OK)

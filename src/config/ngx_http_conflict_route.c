@@ -413,7 +413,8 @@ ngx_http_conflict_route_guards(ngx_http_conflict_main_conf_t *mcf,
 
     for (i = 0; i < mcf->routes.nelts; i++) {
 
-        if (!r[i].lock && ngx_http_conflict_same(&r[i].server, &place->server)
+        if (!r[i].endpoint
+            && ngx_http_conflict_same(&r[i].server, &place->server)
             && (ngx_http_conflict_same(&r[i].location, &place->location)
                 || ngx_http_conflict_route_overlaps(place, &r[i], mcf)))
         {

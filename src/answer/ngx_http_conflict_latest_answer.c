@@ -171,7 +171,7 @@ ngx_http_conflict_latest_answer_advice(ngx_http_request_t *r,
 
     ngx_http_conflict_header_walk(&walk, &latest->request->headers_out.headers);
 
-    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
+    while (ngx_http_conflict_header_next(&walk, &h)) {
 
         for (name = ngx_http_conflict_latest_answer_relayed;
              name->len;

@@ -62,7 +62,7 @@ ngx_http_conflict_cors_copy(ngx_http_request_t *r, ngx_http_request_t *get)
 
     ngx_http_conflict_header_walk(&walk, &get->headers_out.headers);
 
-    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
+    while (ngx_http_conflict_header_next(&walk, &h)) {
 
         if (!ngx_http_conflict_cors_match(h)) {
             continue;
@@ -187,7 +187,7 @@ ngx_http_conflict_cors_drop(ngx_http_request_t *r)
 
     ngx_http_conflict_header_walk(&walk, &r->headers_out.headers);
 
-    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
+    while (ngx_http_conflict_header_next(&walk, &h)) {
 
         if (ngx_http_conflict_cors_match(h)
             && !ngx_http_conflict_same_name(&h->key, &ngx_http_conflict_vary))
@@ -233,7 +233,7 @@ ngx_http_conflict_cors_unify(ngx_http_request_t *r)
 
     ngx_http_conflict_header_walk(&walk, &r->headers_out.headers);
 
-    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
+    while (ngx_http_conflict_header_next(&walk, &h)) {
 
         if (!ngx_http_conflict_cors_match(h)) {
             continue;

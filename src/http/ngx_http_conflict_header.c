@@ -177,7 +177,7 @@ ngx_http_conflict_header_find(ngx_list_t *headers, ngx_str_t *name,
 
     ngx_http_conflict_header_walk(&walk, headers);
 
-    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
+    while (ngx_http_conflict_header_next(&walk, &h)) {
 
         if (h->hash && ngx_http_conflict_header_like(&h->key, name)
             && ngx_strncasecmp(h->key.data, name->data, name->len) == 0)
@@ -238,7 +238,7 @@ ngx_http_conflict_header_tells_cache(ngx_list_t *headers)
 
     ngx_http_conflict_header_walk(&walk, headers);
 
-    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
+    while (ngx_http_conflict_header_next(&walk, &h)) {
 
         if (h->hash && ngx_http_conflict_header_of_cache(&h->key)
             && ngx_http_conflict_header_hit(h))
@@ -370,7 +370,7 @@ ngx_http_conflict_header_hide(ngx_http_request_t *r, const ngx_str_t *names)
 
     ngx_http_conflict_header_walk(&walk, &r->headers_in.headers);
 
-    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
+    while (ngx_http_conflict_header_next(&walk, &h)) {
 
         if (ngx_http_conflict_header_listed(&h->key, names)) {
             return ngx_http_conflict_header_own(r, names);
@@ -399,7 +399,7 @@ ngx_http_conflict_header_own(ngx_http_request_t *r, const ngx_str_t *names)
 
     ngx_http_conflict_header_walk(&walk, &list);
 
-    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
+    while (ngx_http_conflict_header_next(&walk, &h)) {
 
         if (ngx_http_conflict_header_listed(&h->key, names)) {
             continue;
@@ -513,7 +513,7 @@ ngx_http_conflict_header_drop(ngx_list_t *headers, const ngx_str_t *name)
 
     ngx_http_conflict_header_walk(&walk, headers);
 
-    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
+    while (ngx_http_conflict_header_next(&walk, &h)) {
 
         if (ngx_http_conflict_header_like(&h->key, name)
             && ngx_strncasecmp(h->key.data, name->data, name->len) == 0)

@@ -160,28 +160,40 @@ ngx_int_t ngx_http_conflict_file_read(ngx_file_t *file, u_char *data,
 
 
 /*
- * A walk through the headers of a request or a response, in their order; the
- * caller skips those whose hash is 0.  NULL: there are no more.
+ * A walk through the headers of a request or a response, in their order, while
+ * none is added; the caller skips those whose hash is 0.  next() returns 0 if
+ * there are no more.
  */
 
 typedef struct {
     ngx_list_part_t               *part;
-    ngx_uint_t                     i;
+    ngx_table_elt_t               *next;
+    ngx_table_elt_t               *last;       /* end of the part */
 } ngx_http_conflict_header_walk_t;
 
 #define ngx_http_conflict_header_walk(walk, headers)                          \
     (walk)->part = &(headers)->part;                                          \
-    (walk)->i = 0
+    (walk)->next = (walk)->part->elts;                                        \
+    (walk)->last = (walk)->next + (walk)->part->nelts
 
-static ngx_inline ngx_table_elt_t *
-ngx_http_conflict_header_next(ngx_http_conflict_header_walk_t *walk)
+static ngx_inline ngx_uint_t
+ngx_http_conflict_header_next(ngx_http_conflict_header_walk_t *walk,
+    ngx_table_elt_t **h)
 {
-    while (walk->part && walk->i == walk->part->nelts) {
+    while (walk->next == walk->last) {
         walk->part = walk->part->next;
-        walk->i = 0;
+
+        if (walk->part == NULL) {
+            return 0;
+        }
+
+        walk->next = walk->part->elts;
+        walk->last = walk->next + walk->part->nelts;
     }
 
-    return walk->part ? (ngx_table_elt_t *) walk->part->elts + walk->i++ : NULL;
+    *h = walk->next++;
+
+    return 1;
 }
 
 /*

@@ -288,7 +288,7 @@ ngx_http_conflict_origin_join(ngx_http_request_t *r, ngx_str_t *name,
 
     ngx_http_conflict_header_walk(&walk, &r->headers_out.headers);
 
-    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
+    while (ngx_http_conflict_header_next(&walk, &h)) {
 
         if (h->hash == 0 || !ngx_http_conflict_same_name(&h->key, name)) {
             continue;

@@ -86,7 +86,7 @@ ngx_http_conflict_view_start(ngx_http_request_t *r,
 
     ngx_http_conflict_header_walk(&walk, &r->headers_in.headers);
 
-    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
+    while (ngx_http_conflict_header_next(&walk, &h)) {
         n = ngx_http_conflict_view_selects(&h->key);
 
         if (n == 0) {
@@ -250,7 +250,7 @@ ngx_http_conflict_view(ngx_http_conflict_ctx_t *ctx, ngx_http_request_t *r)
 
     ngx_http_conflict_header_walk(&walk, &r->headers_out.headers);
 
-    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
+    while (ngx_http_conflict_header_next(&walk, &h)) {
 
         if (h->hash && ngx_http_conflict_same_name(&h->key, vary)
             && ngx_http_conflict_view_names(&h->value, &names) != NGX_OK)
@@ -350,7 +350,7 @@ ngx_http_conflict_view_hash(ngx_http_conflict_ctx_t *ctx, ngx_str_t *names,
         ngx_http_conflict_header_walk(&walk,
                                       &ctx->request->headers_in.headers);
 
-        while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
+        while (ngx_http_conflict_header_next(&walk, &h)) {
 
             if (ngx_http_conflict_same_name(&h->key, &name)) {
                 ngx_http_conflict_view_field(&digest, h->value.data,

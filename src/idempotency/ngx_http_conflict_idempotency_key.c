@@ -221,7 +221,7 @@ ngx_http_conflict_idempotency_key_fields(ngx_http_request_t *r,
 
     ngx_http_conflict_header_walk(&walk, &r->headers_in.headers);
 
-    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
+    while (ngx_http_conflict_header_next(&walk, &h)) {
 
         if (h->key.len
             && (names ? ngx_http_conflict_header_listed(&h->key, names)
@@ -250,7 +250,7 @@ ngx_http_conflict_idempotency_key_known(ngx_http_request_t *r, ngx_str_t *user)
 
     ngx_http_conflict_header_walk(&walk, &r->headers_in.headers);
 
-    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
+    while (ngx_http_conflict_header_next(&walk, &h)) {
 
         if (h->value.len
             && ngx_http_conflict_header_listed(&h->key,

@@ -257,7 +257,7 @@ ngx_http_conflict_idempotency_record_fields(ngx_http_request_t *r,
 
         ngx_http_conflict_header_walk(&walk, &r->headers_out.headers);
 
-        while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
+        while (ngx_http_conflict_header_next(&walk, &h)) {
 
             if (h->hash == 0
                 || ngx_http_conflict_header_listed(&h->key,

@@ -122,7 +122,7 @@ ngx_http_conflict_fingerprint_fields(ngx_http_request_t *r,
 
     ngx_http_conflict_header_walk(&walk, &r->headers_in.headers);
 
-    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
+    while (ngx_http_conflict_header_next(&walk, &h)) {
 
         if (h->key.len && ngx_http_conflict_header_means(h)) {
             conflict_hash_field(hash, h->lowcase_key, h->key.len);

@@ -140,7 +140,7 @@ ngx_http_conflict_method_overridden(ngx_http_request_t *r)
 
     ngx_http_conflict_header_walk(&walk, &r->headers_in.headers);
 
-    while ((h = ngx_http_conflict_header_next(&walk)) != NULL) {
+    while (ngx_http_conflict_header_next(&walk, &h)) {
 
         if (ngx_http_conflict_header_listed(&h->key,
                                             ngx_http_conflict_method_fields)

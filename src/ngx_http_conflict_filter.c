@@ -69,7 +69,7 @@ ngx_http_conflict_filter_header(ngx_http_request_t *r)
         return ngx_http_conflict_resolver_call_header(r, ctx);
     }
 
-    if (r != r->main) {
+    if (r != r->main || ctx == NULL) {
         ngx_http_conflict_unseen_header(r);
     }
 

@@ -265,7 +265,7 @@ ngx_http_conflict_handler(ngx_http_request_t *r)
         kind = ngx_http_conflict_method_kind(r, nlcf);
 
         if (kind == NGX_HTTP_CONFLICT_KIND_NONE) {
-            return NGX_DECLINED;
+            return ngx_http_conflict_unseen_destination(r);
         }
 
         ctx = ngx_http_conflict_handler_create_ctx(r, nlcf, kind,

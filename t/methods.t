@@ -908,6 +908,70 @@ for my $method (qw(MOVE COPY)) {
 }
 
 
+=== a MOVE from a location that is not guarded to one that is
+--- http_config
+    map $uri $note {
+        ~^/keyed/(?<id>.*) note:$id;
+    }
+--- config
+    location / {
+        conflict version;
+        proxy_pass http://api;
+    }
+    location /keyed/ {
+        conflict version;
+        conflict_key $note;
+        proxy_pass http://api/plain/;
+    }
+    location /upload/ {
+        conflict off;
+        proxy_pass http://api/plain/;
+    }
+--- steps
+for my $method (qw(MOVE COPY)) {
+    set_doc("/plain/$_", { n => $_ }) for qw(a b c);
+
+    my $v = version(GET('/plain/b'));
+    my $other = version(GET('/plain/c'));
+    my $r = http($method, '/upload/a', headers => [to('/plain/b')]);
+
+    is($r->{status}, 204, $method);
+    is(PUT('/plain/b', { n => 1, base_version => $v })->{status}, 409,
+       'a base from before it');
+    is(PUT('/plain/c', { n => 1, base_version => $other })->{status}, 204,
+       'that of another one');
+
+    set_doc('/plain/a', { n => 'a' });
+    $v = version(GET('/plain/b'));
+
+    is(http($method, '/upload/a', headers => [to('/plain/b'),
+                                              'X-Up-Write: status=412'])
+       ->{status}, 412, 'one that the API refuses');
+    is(PUT('/plain/b', { n => 2, base_version => $v })->{status}, 204,
+       'changes nothing');
+
+    # the key of another location, and what the API makes of the path
+
+    set_doc("/plain/$_", { n => $_ }) for qw(a b);
+    set_doc('/keyed/b', { n => 'a' });
+    $v = version(GET('/keyed/b'));
+
+    is(http($method, '/upload/a', headers => [to('/keyed/b')])->{status}, 204,
+       'to another key');
+    set_doc('/plain/b', { n => 'a' });
+    is(PUT('/keyed/b', { n => 1, base_version => $v })->{status}, 409,
+       'a base from before it');
+
+    # what it does not write, or where nothing is guarded
+
+    for my $to ('/upload/x', 'http://other.example/plain/b', '/plain/b#x') {
+        cmp_ok(http($method, '/upload/c', headers => [to($to)])->{status}, '<',
+               500, "to $to");
+        set_doc('/plain/c', { n => 1 });
+    }
+}
+
+
 === a page in place of the response to a method that is not guarded
 --- config
     location /plain/ {

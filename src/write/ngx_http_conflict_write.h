@@ -565,6 +565,10 @@ void ngx_http_conflict_delegate_header(ngx_http_request_t *r,
  * writes are ignored.  NGX_DECLINED: it continues.
  */
 ngx_int_t ngx_http_conflict_unseen(ngx_http_request_t *r);
+
+/* The same for any request in a location that is not guarded. */
+ngx_int_t ngx_http_conflict_unseen_destination(ngx_http_request_t *r);
+
 void ngx_http_conflict_unseen_header(ngx_http_request_t *r);
 
 

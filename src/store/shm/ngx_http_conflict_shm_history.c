@@ -14,6 +14,8 @@
 static ngx_uint_t ngx_http_conflict_shm_history_reuse(
     ngx_http_conflict_op_t *op, ngx_http_conflict_shm_history_t *history,
     ngx_http_conflict_shm_key_t *key, ngx_http_conflict_record_t *record);
+static ngx_uint_t ngx_http_conflict_shm_history_same_body(
+    ngx_http_conflict_shm_record_t *r, ngx_http_conflict_record_t *record);
 static ngx_uint_t ngx_http_conflict_shm_history_supersede(
     ngx_http_conflict_op_t *op, ngx_http_conflict_shm_history_t *history,
     ngx_http_conflict_shm_key_t *key, uint64_t word);
@@ -121,8 +123,10 @@ ngx_http_conflict_shm_history_keep(ngx_http_conflict_op_t *op,
 /*
  * 1 if the view has a body of this version already, or if other views have
  * this body, and this view is added to them.  A body that was not shown is
- * removed for one that was, an empty one for any; its write is left in
- * "record".
+ * removed for one that was, an empty one for any, and one that was shown for a
+ * later one of the same version that states it, or has made it: the upstream
+ * may count from 1 again once the resource was deleted.  The write of a body
+ * that was removed for one that was shown is left in "record".
  */
 
 static ngx_uint_t
@@ -130,6 +134,7 @@ ngx_http_conflict_shm_history_reuse(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_history_t *history, ngx_http_conflict_shm_key_t *key,
     ngx_http_conflict_record_t *record)
 {
+    ngx_uint_t                       differs;
     ngx_http_conflict_shm_record_t  *r, *next, *same;
 
     same = NULL;
@@ -148,14 +153,24 @@ ngx_http_conflict_shm_history_reuse(ngx_http_conflict_op_t *op,
                 return 1;
             }
 
-            if (r->shown == record->shown && r->len == record->body.len
-                && ngx_memcmp(ngx_http_conflict_shm_record_body(r),
-                              record->body.data, r->len)
-                   == 0)
+            if (r->shown == record->shown
+                && ngx_http_conflict_shm_history_same_body(r, record))
             {
                 same = r;
             }
 
+            continue;
+        }
+
+        differs = (!record->read
+                   && (record->shown ? r->shown
+                       : record->certain
+                         && !(record->fingerprint
+                              && r->fingerprint == record->fingerprint))
+                   && !ngx_http_conflict_shm_history_same_body(r, record));
+
+        if (differs && r->n_views > 1) {
+            ngx_http_conflict_shm_history_remove_view(r, record->view);
             continue;
         }
 
@@ -164,13 +179,18 @@ ngx_http_conflict_shm_history_reuse(ngx_http_conflict_op_t *op,
             r->certain = record->certain;
         }
 
-        if (r->shown || (!record->shown && (r->len || record->body.len == 0))) {
+        if (!differs
+            && (r->shown
+                || (!record->shown && (r->len || record->body.len == 0))))
+        {
             ngx_http_conflict_shm_history_zone_touch(history, r);
             return 1;
         }
 
-        record->fingerprint = r->fingerprint;
-        record->certain = r->certain;
+        if (!differs || record->shown) {
+            record->fingerprint = r->fingerprint;
+            record->certain = r->certain;
+        }
 
         /* the key may go with its last record */
         ngx_http_conflict_shm_history_zone_remove(op, history, r);
@@ -189,6 +209,17 @@ ngx_http_conflict_shm_history_reuse(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_history_zone_touch(history, same);
 
     return 1;
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_shm_history_same_body(ngx_http_conflict_shm_record_t *r,
+    ngx_http_conflict_record_t *record)
+{
+    return r->len == record->body.len
+           && ngx_memcmp(ngx_http_conflict_shm_record_body(r),
+                         record->body.data, r->len)
+              == 0;
 }
 
 

@@ -250,9 +250,29 @@ if string.sub(version, 1, 1) == 'c' then
     end
 end
 
+-- the view has another body of a version that this one states, or has made:
+-- that is of an earlier life of the resource, which the upstream counts anew
+
+local anew
+
 for i, record in ipairs(records) do
     if record.v == version and shows(record, view) then
-        at = i
+        if ARGV[10] == '1' then
+            anew = record.s == '1'
+        else
+            anew = ARGV[9] == '1'
+                   and (fingerprint == '-' or record.f ~= fingerprint)
+        end
+
+        anew = anew and ARGV[11] == '-'
+               and not (record.n == #body
+                        and call('HGET', history, field(record)) == body)
+
+        if anew and record.views ~= '.' .. view .. '.' then
+            record.views = string.gsub(record.views, '%.' .. view .. '%.', '.')
+        else
+            at = i
+        end
 
     elseif record.v == version and fingerprint ~= '-'
         and record.f == fingerprint
@@ -268,15 +288,18 @@ end
 
 local certain = ARGV[9]
 
-if at and records[at].s == '0'
-    and (ARGV[10] == '1' or records[at].n == 0 and #body > 0)
+if at and (anew or records[at].s == '0'
+           and (ARGV[10] == '1' or records[at].n == 0 and #body > 0))
 then
     -- a body that was shown replaces one that was not, any replaces none
 
     local record = table.remove(records, at)
 
     removed[#removed + 1], bytes, at = field(record), bytes - record.n, nil
-    fingerprint, certain = record.f, record.c
+
+    if not anew or ARGV[10] == '1' then
+        fingerprint, certain = record.f, record.c
+    end
 end
 
 local fresh

@@ -466,3 +466,40 @@ for my $path (sort keys %base) {
     is_deeply([ @$doc{'a' .. 'c'} ], [ 1, 1, 1 ],
               'from what was shown in the second');
 }
+
+
+=== the same bytes on the same version of another life are another write
+--- more
+    location /own/ {
+        conflict merge;
+        conflict_version json:/version;
+        conflict_base json:/version;
+        conflict_user $http_x_user;
+        proxy_pass http://api;
+    }
+--- steps
+my $create = sub {
+    is(PUT('/own/1', { a => 0, b => 0 }, 'X-User: bob')->{status}, 201,
+       'created');
+    is(json(GET('/own/1', 'X-User: ann'))->{version}, 1, 'ann reads it');
+};
+
+my $ann = sub {
+    return header(PUT('/own/1', { a => 5, b => 0, version => 1 },
+                      'X-User: ann'), 'Conflict');
+};
+
+$create->();
+like($ann->(), qr/^passed/, 'ann');
+like($ann->(), qr/^replayed/, 'and her retry');
+
+is(DELETE('/own/1', 'X-User: bob')->{status}, 204, 'deleted');
+upstream('/_reset');
+$create->();
+
+is(PUT('/own/1', { a => 0, b => 7, version => 1 }, 'X-User: bob')->{status},
+   200, 'bob');
+like($ann->(), qr/^merged/, 'ann');
+is_deeply(json(GET('/own/1')), { a => 5, b => 7, version => 3 },
+          'it is done');
+like($ann->(), qr/^replayed/, 'once');

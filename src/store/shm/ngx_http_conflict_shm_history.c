@@ -125,8 +125,8 @@ ngx_http_conflict_shm_history_keep(ngx_http_conflict_op_t *op,
  * this body, and this view is added to them.  A body that was not shown is
  * removed for one that was, an empty one for any, and one that was shown for a
  * later one of the same version that states it, or has made it: the upstream
- * may count from 1 again once the resource was deleted.  The write of a body
- * that was removed for one that was shown is left in "record".
+ * may count from 1 again once the resource was deleted.  The write of the body
+ * that was removed is left in "record".
  */
 
 static ngx_uint_t
@@ -134,15 +134,22 @@ ngx_http_conflict_shm_history_reuse(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_history_t *history, ngx_http_conflict_shm_key_t *key,
     ngx_http_conflict_record_t *record)
 {
-    ngx_uint_t                       differs;
+    ngx_uint_t                       differs, made;
     ngx_http_conflict_shm_record_t  *r, *next, *same;
 
     same = NULL;
+    made = (record->certain && !record->shown && !record->read);
 
     for (r = key->records; r; r = next) {
         next = r->next;
 
         if (r->version != record->version || r->link || r->note) {
+            continue;
+        }
+
+        if (made && r->fingerprint && r->fingerprint != record->fingerprint) {
+            /* of an earlier life, as is what its retry would be */
+            ngx_http_conflict_shm_history_zone_remove(op, history, r);
             continue;
         }
 
@@ -163,10 +170,7 @@ ngx_http_conflict_shm_history_reuse(ngx_http_conflict_op_t *op,
         }
 
         differs = (!record->read
-                   && (record->shown ? r->shown
-                       : record->certain
-                         && !(record->fingerprint
-                              && r->fingerprint == record->fingerprint))
+                   && (record->shown ? r->shown : made && r->fingerprint == 0)
                    && !ngx_http_conflict_shm_history_same_body(r, record));
 
         if (differs && r->n_views > 1) {
@@ -187,10 +191,8 @@ ngx_http_conflict_shm_history_reuse(ngx_http_conflict_op_t *op,
             return 1;
         }
 
-        if (!differs || record->shown) {
-            record->fingerprint = r->fingerprint;
-            record->certain = r->certain;
-        }
+        record->fingerprint = r->fingerprint;
+        record->certain = r->certain;
 
         /* the key may go with its last record */
         ngx_http_conflict_shm_history_zone_remove(op, history, r);

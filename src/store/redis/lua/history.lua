@@ -250,23 +250,32 @@ if string.sub(version, 1, 1) == 'c' then
     end
 end
 
--- the view has another body of a version that this one states, or has made:
--- that is of an earlier life of the resource, which the upstream counts anew
+-- The upstream may count from 1 again once the resource was deleted.  If this
+-- write has made the version, what another write has made as this version is
+-- removed; so is the view's body of a version that this one states or has made.
 
+local made = ARGV[9] == '1' and ARGV[10] == '0' and ARGV[11] == '-'
 local anew
+
+for i = made and #records or 0, 1, -1 do
+    if records[i].v == version and records[i].f ~= '-'
+        and records[i].f ~= fingerprint
+    then
+        local record = table.remove(records, i)
+        removed[#removed + 1], bytes = field(record), bytes - record.n
+    end
+end
 
 for i, record in ipairs(records) do
     if record.v == version and shows(record, view) then
         if ARGV[10] == '1' then
-            anew = record.s == '1'
+            anew = record.s == '1' and ARGV[11] == '-'
         else
-            anew = ARGV[9] == '1'
-                   and (fingerprint == '-' or record.f ~= fingerprint)
+            anew = made and record.f == '-'
         end
 
-        anew = anew and ARGV[11] == '-'
-               and not (record.n == #body
-                        and call('HGET', history, field(record)) == body)
+        anew = anew and not (record.n == #body
+                             and call('HGET', history, field(record)) == body)
 
         if anew and record.views ~= '.' .. view .. '.' then
             record.views = string.gsub(record.views, '%.' .. view .. '%.', '.')
@@ -296,10 +305,7 @@ then
     local record = table.remove(records, at)
 
     removed[#removed + 1], bytes, at = field(record), bytes - record.n, nil
-
-    if not anew or ARGV[10] == '1' then
-        fingerprint, certain = record.f, record.c
-    end
+    fingerprint, certain = record.f, record.c
 end
 
 local fresh

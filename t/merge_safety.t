@@ -406,3 +406,100 @@ like(header(PUT('/plain/1', { n => 106, a => 3, base_version => $w },
                 'X-User: ann'), 'Conflict'), qr/^merged/,
      'ann continues from what this GET has shown');
 is_deeply(json(doc('/plain/1')), { n => 111, a => 3 }, 'and nothing is lost');
+
+
+=== an API that counts from 1 again once a document was deleted
+--- more
+    location /own/ {
+        conflict merge;
+        conflict_version json:/version;
+        conflict_base json:/version;
+        conflict_user $http_x_user;
+        proxy_pass http://api;
+    }
+    location /etag/ {
+        conflict merge;
+        conflict_version header:ETag;
+        conflict_user $http_x_user;
+        proxy_pass http://api;
+    }
+--- steps
+my %base = ('/own/1' => [ version => 1 ],
+            '/etag/1' => [ base_version => '"e1"' ]);
+
+for my $path (sort keys %base) {
+
+    # ann has read it before and afterwards, bob has made it both times
+
+    my $life = sub {
+        my ($doc) = @_;
+
+        is(PUT($path, $doc, 'X-User: bob', 'X-Up-Write: apply status='
+               . ($path =~ /etag/ ? 204 : 201))->{status},
+           $path =~ /etag/ ? 204 : 201, "$path: created");
+        is_deeply(json(GET($path, 'X-User: ann')),
+                  { %$doc, $path =~ /own/ ? (version => 1) : () },
+                  'as it is shown');
+    };
+
+    $life->({ a => 1, b => 1, c => 1 });
+    is(DELETE($path, 'X-User: bob')->{status}, 204, 'deleted');
+    upstream('/_reset');
+    $life->({ a => 2, b => 2, c => 2 });
+
+    my $write = sub {
+        my ($user, %doc) = @_;
+
+        my $r = PUT($path, { %doc, @{ $base{$path} } }, "X-User: $user",
+                    $path =~ /etag/ ? 'X-Up-Write: apply status=204' : ());
+
+        return $r->{status} . ' ' . (header($r, 'Conflict') =~ /^(\w+)/)[0];
+    };
+
+    # each puts a member back to what it was in the first life
+
+    like($write->('carl', a => 1, b => 2, c => 2), qr/passed/, 'carl');
+    like($write->('bob', a => 2, b => 1, c => 2), qr/merged/, 'bob');
+    like($write->('ann', a => 2, b => 2, c => 1), qr/merged/, 'ann');
+
+    my $doc = json(upstream("/_doc?path=$path"));
+    is_deeply([ @$doc{'a' .. 'c'} ], [ 1, 1, 1 ],
+              'from what was shown in the second');
+}
+
+
+=== the same bytes on the same version of another life are another write
+--- more
+    location /own/ {
+        conflict merge;
+        conflict_version json:/version;
+        conflict_base json:/version;
+        conflict_user $http_x_user;
+        proxy_pass http://api;
+    }
+--- steps
+my $create = sub {
+    is(PUT('/own/1', { a => 0, b => 0 }, 'X-User: bob')->{status}, 201,
+       'created');
+    is(json(GET('/own/1', 'X-User: ann'))->{version}, 1, 'ann reads it');
+};
+
+my $ann = sub {
+    return header(PUT('/own/1', { a => 5, b => 0, version => 1 },
+                      'X-User: ann'), 'Conflict');
+};
+
+$create->();
+like($ann->(), qr/^passed/, 'ann');
+like($ann->(), qr/^replayed/, 'and her retry');
+
+is(DELETE('/own/1', 'X-User: bob')->{status}, 204, 'deleted');
+upstream('/_reset');
+$create->();
+
+is(PUT('/own/1', { a => 0, b => 7, version => 1 }, 'X-User: bob')->{status},
+   200, 'bob');
+like($ann->(), qr/^merged/, 'ann');
+is_deeply(json(GET('/own/1')), { a => 5, b => 7, version => 3 },
+          'it is done');
+like($ann->(), qr/^replayed/, 'once');

@@ -401,7 +401,9 @@ typedef struct {
     /*
      * Stores a copy of a body, best effort: the oldest ones are evicted.  For
      * each view the first body of a version stays, but one that was not shown
-     * is replaced by one that was.  Never NGX_AGAIN.
+     * is replaced by one that was, and any by one that states the version, or
+     * has made it: it may be that of another life of the resource.  Never
+     * NGX_AGAIN.
      *
      * With record->read, only if no write has begun since op's peek, begin or
      * commit, and the body is not torn.  Otherwise the view loses every other

@@ -14,6 +14,8 @@
 static ngx_uint_t ngx_http_conflict_shm_history_reuse(
     ngx_http_conflict_op_t *op, ngx_http_conflict_shm_history_t *history,
     ngx_http_conflict_shm_key_t *key, ngx_http_conflict_record_t *record);
+static ngx_uint_t ngx_http_conflict_shm_history_same_body(
+    ngx_http_conflict_shm_record_t *r, ngx_http_conflict_record_t *record);
 static ngx_uint_t ngx_http_conflict_shm_history_supersede(
     ngx_http_conflict_op_t *op, ngx_http_conflict_shm_history_t *history,
     ngx_http_conflict_shm_key_t *key, uint64_t word);
@@ -121,8 +123,10 @@ ngx_http_conflict_shm_history_keep(ngx_http_conflict_op_t *op,
 /*
  * 1 if the view has a body of this version already, or if other views have
  * this body, and this view is added to them.  A body that was not shown is
- * removed for one that was, an empty one for any; its write is left in
- * "record".
+ * removed for one that was, an empty one for any, and one that was shown for a
+ * later one of the same version that states it, or has made it: the upstream
+ * may count from 1 again once the resource was deleted.  The write of the body
+ * that was removed is left in "record".
  */
 
 static ngx_uint_t
@@ -130,14 +134,22 @@ ngx_http_conflict_shm_history_reuse(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_history_t *history, ngx_http_conflict_shm_key_t *key,
     ngx_http_conflict_record_t *record)
 {
+    ngx_uint_t                       differs, made;
     ngx_http_conflict_shm_record_t  *r, *next, *same;
 
     same = NULL;
+    made = (record->certain && !record->shown && !record->read);
 
     for (r = key->records; r; r = next) {
         next = r->next;
 
         if (r->version != record->version || r->link || r->note) {
+            continue;
+        }
+
+        if (made && r->fingerprint && r->fingerprint != record->fingerprint) {
+            /* of an earlier life, as is what its retry would be */
+            ngx_http_conflict_shm_history_zone_remove(op, history, r);
             continue;
         }
 
@@ -148,14 +160,21 @@ ngx_http_conflict_shm_history_reuse(ngx_http_conflict_op_t *op,
                 return 1;
             }
 
-            if (r->shown == record->shown && r->len == record->body.len
-                && ngx_memcmp(ngx_http_conflict_shm_record_body(r),
-                              record->body.data, r->len)
-                   == 0)
+            if (r->shown == record->shown
+                && ngx_http_conflict_shm_history_same_body(r, record))
             {
                 same = r;
             }
 
+            continue;
+        }
+
+        differs = (!record->read
+                   && (record->shown ? r->shown : made && r->fingerprint == 0)
+                   && !ngx_http_conflict_shm_history_same_body(r, record));
+
+        if (differs && r->n_views > 1) {
+            ngx_http_conflict_shm_history_remove_view(r, record->view);
             continue;
         }
 
@@ -164,7 +183,10 @@ ngx_http_conflict_shm_history_reuse(ngx_http_conflict_op_t *op,
             r->certain = record->certain;
         }
 
-        if (r->shown || (!record->shown && (r->len || record->body.len == 0))) {
+        if (!differs
+            && (r->shown
+                || (!record->shown && (r->len || record->body.len == 0))))
+        {
             ngx_http_conflict_shm_history_zone_touch(history, r);
             return 1;
         }
@@ -189,6 +211,17 @@ ngx_http_conflict_shm_history_reuse(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_history_zone_touch(history, same);
 
     return 1;
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_shm_history_same_body(ngx_http_conflict_shm_record_t *r,
+    ngx_http_conflict_record_t *record)
+{
+    return r->len == record->body.len
+           && ngx_memcmp(ngx_http_conflict_shm_record_body(r),
+                         record->body.data, r->len)
+              == 0;
 }
 
 

@@ -250,9 +250,38 @@ if string.sub(version, 1, 1) == 'c' then
     end
 end
 
+-- The upstream may count from 1 again once the resource was deleted.  If this
+-- write has made the version, what another write has made as this version is
+-- removed; so is the view's body of a version that this one states or has made.
+
+local made = ARGV[9] == '1' and ARGV[10] == '0' and ARGV[11] == '-'
+local anew
+
+for i = made and #records or 0, 1, -1 do
+    if records[i].v == version and records[i].f ~= '-'
+        and records[i].f ~= fingerprint
+    then
+        local record = table.remove(records, i)
+        removed[#removed + 1], bytes = field(record), bytes - record.n
+    end
+end
+
 for i, record in ipairs(records) do
     if record.v == version and shows(record, view) then
-        at = i
+        if ARGV[10] == '1' then
+            anew = record.s == '1' and ARGV[11] == '-'
+        else
+            anew = made and record.f == '-'
+        end
+
+        anew = anew and not (record.n == #body
+                             and call('HGET', history, field(record)) == body)
+
+        if anew and record.views ~= '.' .. view .. '.' then
+            record.views = string.gsub(record.views, '%.' .. view .. '%.', '.')
+        else
+            at = i
+        end
 
     elseif record.v == version and fingerprint ~= '-'
         and record.f == fingerprint
@@ -268,8 +297,8 @@ end
 
 local certain = ARGV[9]
 
-if at and records[at].s == '0'
-    and (ARGV[10] == '1' or records[at].n == 0 and #body > 0)
+if at and (anew or records[at].s == '0'
+           and (ARGV[10] == '1' or records[at].n == 0 and #body > 0))
 then
     -- a body that was shown replaces one that was not, any replaces none
 

@@ -231,6 +231,8 @@ ngx_http_conflict_status_json_store_stats(json_t **json,
     ngx_http_conflict_json_set(json, "errors", errors);
     ngx_http_conflict_json_set_number(json, "unsettled", stats->unsettled);
     ngx_http_conflict_json_set_number(json, "stream_dropped", stats->dropped);
+    ngx_http_conflict_json_set_number(json, "uncounted",
+                                    ngx_http_conflict_stats_uncounted(stats));
     ngx_http_conflict_json_set(json, "round_trips",
                                ngx_http_conflict_status_json_latency(stats));
 }

@@ -502,8 +502,25 @@ cmp_ok(log_count(qr/rejected a call: OOM/), '<=',
        2 * (1 + (time() - $begun) / 10),
        'each worker logs it once in ten seconds');
 
+# what this host has counted is not in the numbers of the store
+
+my $uncounted = sub {
+    my ($store) = grep { $_->{name} eq 'full' } @{ status()->{stores} };
+    return $store->{uncounted};
+};
+
+until_true { $uncounted->() };
+cmp_ok($uncounted->(), '>', 0, 'it does not take counts');
+is(status()->{totals}{complete}, JSON::PP::false, 'the totals are not all');
+like(http('GET', '/dashboard?view=badge')->{body},
+     qr/unknown.*the store full does not take counts.*at least \d+</s,
+     'nor is the widget green');
+
 redis($main::Full, qw(CONFIG SET maxmemory 0));
 until_true { PUT('/plain/full/1', { n => 3 })->{status} == 204 };
+until_true { !$uncounted->() };
+is($uncounted->(), 0, 'it has them all');
+is(status()->{totals}{complete}, JSON::PP::true, 'and so have the totals');
 
 
 === an outcome that nobody knows, a write that waits, writes in flight

@@ -268,8 +268,14 @@ function down() {
     return data.stores.filter(store => !store.up);
 }
 
+/* whether stores know all that was counted */
+
+function counted() {
+    return data.stores.every(store => store.up && !store.uncounted);
+}
+
 function atLeast(n) {
-    return (down().length ? '≥ ' : '') + number(n);
+    return (counted() ? '' : '≥ ') + number(n);
 }
 
 /* without control characters, as in the names of routes */

@@ -117,6 +117,12 @@ function storeActions(store) {
         }
     }
 
+    if (store.uncounted) {
+        list.push(['bad', 'The store ' + store.name + ' does not take counts: '
+                   + plural(store.uncounted, 'request') + ' of this host '
+                   + 'are missing here.', 'unknown']);
+    }
+
     if (store.dirty) {
         list.push(['watch', plural(store.dirty, 'unresolved write')
                    + ' in the store ' + store.name + ': nobody knows whether '
@@ -208,8 +214,8 @@ function showTiles(n) {
     const total = list => list.some(k => k === null) ? null : sum(list);
 
     const tiles = [
-        ['Conflict rate', down().length ? 'unknown'
-                                        : share(n.conflicts, n.writes)],
+        ['Conflict rate', counted() ? share(n.conflicts, n.writes)
+                                    : 'unknown'],
         ['Conflicts', atLeast(n.conflicts)],
         ['Writes', atLeast(n.writes)],
         ['Not checked', atLeast(n.unchecked)],

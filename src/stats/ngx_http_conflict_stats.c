@@ -245,6 +245,45 @@ ngx_http_conflict_stats_slot(void)
 }
 
 
+uint64_t
+ngx_http_conflict_stats_uncounted(ngx_http_conflict_store_stats_t *store)
+{
+    uint64_t                          n;
+    ngx_str_t                         name;
+    ngx_uint_t                        i, k;
+    ngx_http_conflict_route_stats_t  *route;
+
+    if (!store->behind) {
+        return 0;
+    }
+
+    n = 0;
+    name.data = store->name.data;
+    name.len = store->name.len;
+
+    ngx_http_conflict_stats_lock();
+
+    for (i = 0; i < ngx_http_conflict_stats->n_routes; i++) {
+        route = &ngx_http_conflict_stats->route[i];
+
+        if (!ngx_http_conflict_stats_name_is(&route->store, &name)) {
+            continue;
+        }
+
+        for (k = 0; k < NGX_HTTP_CONFLICT_OUTCOMES; k++) {
+            n += route->total[k] - route->added[k];
+        }
+
+        n += route->total[NGX_HTTP_CONFLICT_N_UNGUARDED]
+             - route->added[NGX_HTTP_CONFLICT_N_UNGUARDED];
+    }
+
+    ngx_http_conflict_stats_unlock();
+
+    return n;
+}
+
+
 void
 ngx_http_conflict_stats_resolver(ngx_uint_t result)
 {

@@ -139,6 +139,8 @@ typedef struct {
     ngx_atomic_t                    not_held; /* they could not be kept */
     ngx_atomic_t                    unsettled;
     ngx_atomic_t                    dropped;  /* lines of the audit stream */
+    ngx_atomic_t                    behind;   /* 1: it has not taken the counts
+                                                 that were sent last */
     ngx_atomic_t                    latency[NGX_HTTP_CONFLICT_LATENCY_BUCKETS];
     ngx_atomic_t                    latency_sum;  /* microseconds */
 } ngx_http_conflict_store_stats_t;
@@ -233,6 +235,13 @@ void ngx_http_conflict_stats_count(ngx_http_conflict_route_stats_t *route,
 
 /* Finds or creates the counters of a store.  NULL: too many stores.  Locks. */
 ngx_http_conflict_store_stats_t *ngx_http_conflict_stats_store(ngx_str_t *name);
+
+/*
+ * The requests of this host that a store which does not take counts lacks; 0 if
+ * it takes them.  Locks.
+ */
+uint64_t ngx_http_conflict_stats_uncounted(
+    ngx_http_conflict_store_stats_t *store);
 
 /* Counts a result of a resolver. */
 void ngx_http_conflict_stats_resolver(ngx_uint_t result);

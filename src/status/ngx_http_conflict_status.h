@@ -55,7 +55,8 @@ typedef struct {
     uint64_t                       conflicts;
     uint64_t                       not_checked;
     int64_t                        since;     /* what they cover */
-    unsigned                       complete:1;    /* all stores answer */
+    unsigned                       complete:1;    /* all stores answer, and
+                                                     take counts */
 } ngx_http_conflict_status_totals_t;
 
 
@@ -112,6 +113,10 @@ ngx_uint_t ngx_http_conflict_status_query_route(
     ngx_http_conflict_status_query_t *query,
     ngx_http_conflict_route_stats_t *route);
 
+
+/* See ngx_http_conflict_stats_uncounted(). */
+uint64_t ngx_http_conflict_status_totals_uncounted(
+    ngx_http_conflict_store_t *store);
 
 /* Sums up the routes that are asked for. */
 void ngx_http_conflict_status_totals(ngx_http_conflict_status_totals_t *totals,

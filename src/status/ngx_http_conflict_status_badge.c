@@ -246,14 +246,24 @@ ngx_http_conflict_status_badge_why(ngx_http_conflict_writer_t *out,
     ngx_http_conflict_status_totals_t *totals,
     ngx_http_conflict_snapshot_t **snapshot, ngx_uint_t n)
 {
-    ngx_uint_t  i;
+    ngx_uint_t  i, host;
+
+    host = 0;
 
     for (i = 0; i < n; i++) {
 
         if (snapshot[i]->why) {
+            host = 1;
             ngx_http_conflict_writer_print(out, "<p class=\"down\">the store ");
             ngx_http_conflict_status_badge_text(out, &snapshot[i]->store->name);
             ngx_http_conflict_writer_print(out, " does not answer</p>\n");
+
+        } else if (ngx_http_conflict_status_totals_uncounted(
+                                                        snapshot[i]->store))
+        {
+            ngx_http_conflict_writer_print(out, "<p class=\"down\">the store ");
+            ngx_http_conflict_status_badge_text(out, &snapshot[i]->store->name);
+            ngx_http_conflict_writer_print(out, " does not take counts</p>\n");
         }
     }
 
@@ -263,8 +273,9 @@ ngx_http_conflict_status_badge_why(ngx_http_conflict_writer_t *out,
         return;
     }
 
-    ngx_http_conflict_writer_print(out, "<p>at least %uL, counted by this "
-                                        "host</p>\n", totals->conflicts);
+    ngx_http_conflict_writer_print(out, "<p>at least %uL%s</p>\n",
+                                   totals->conflicts,
+                                   host ? ", counted by this host" : "");
 }
 
 

@@ -223,6 +223,8 @@ ngx_http_conflict_status_json_store_stats(json_t **json,
                             stats->errors[NGX_HTTP_CONFLICT_STORE_GENERATION]);
 
     ngx_http_conflict_json_set(json, "errors", errors);
+    ngx_http_conflict_json_set_number(json, "uncounted",
+                                    ngx_http_conflict_stats_uncounted(stats));
     ngx_http_conflict_json_set(json, "round_trips",
                                ngx_http_conflict_status_json_latency(stats));
 }

@@ -95,7 +95,9 @@ ngx_http_conflict_status_totals(ngx_http_conflict_status_totals_t *totals,
     for (i = 0; i < n; i++) {
         route = snapshot[i]->route_stats.elts;
 
-        if (snapshot[i]->why) {
+        if (snapshot[i]->why
+            || ngx_http_conflict_status_totals_uncounted(snapshot[i]->store))
+        {
             totals->complete = 0;
         }
 
@@ -139,6 +141,13 @@ ngx_http_conflict_status_totals(ngx_http_conflict_status_totals_t *totals,
     for (i = 0; i < NGX_HTTP_CONFLICT_GAPS; i++) {
         totals->not_checked += totals->n[NGX_HTTP_CONFLICT_N_WITHOUT_BASE + i];
     }
+}
+
+
+uint64_t
+ngx_http_conflict_status_totals_uncounted(ngx_http_conflict_store_t *store)
+{
+    return store->stats ? ngx_http_conflict_stats_uncounted(store->stats) : 0;
 }
 
 

@@ -537,6 +537,7 @@ async function inbox(browser) {
             json.stores[0].settling = 12;
             json.stores[0].errors.full = 3;
             json.stores[0].dirty = 2;
+            json.stores[0].uncounted = 8;
             json.stores[0].unsettled = 5;
             json.stores[0].stream_dropped = 1;
             json.stores[0].not_held = 1;
@@ -551,6 +552,7 @@ async function inbox(browser) {
         for (const text of ['default is new or was restarted',
                             'default was full for 3 requests',
                             '2 unresolved writes', '1 write overlapped',
+                            'does not take counts: 8 requests of this host',
                             '5 outcomes of writes did not reach it',
                             '1 line of the audit stream did not reach it',
                             '1 body that lost a conflict could not be held',

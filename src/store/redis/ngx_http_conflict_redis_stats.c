@@ -256,6 +256,10 @@ ngx_http_conflict_redis_stats_added(void *data, ngx_str_t *answer,
 {
     ngx_http_conflict_redis_delta_t *delta = data;
 
+    if (ngx_http_conflict_stats && delta->store->stats) {
+        delta->store->stats->behind = (answer == NULL);
+    }
+
     if (ngx_http_conflict_stats
         && (answer == NULL || ngx_http_conflict_redis_stats_answered(delta))
         && !ngx_exiting)

@@ -47,12 +47,21 @@ async function journal(name) {
  */
 
 async function until(what, so, page, arg) {
-    const end = Date.now() + PATIENCE;
+    const over = new Promise(resolve => {
+        setTimeout(resolve, PATIENCE, 'over');
+    });
 
-    while (!await (page ? page.evaluate(so, arg) : so())) {
-        if (Date.now() > end) {
+    for ( ;; ) {
+        const is = await Promise.race([over, page ? page.evaluate(so, arg)
+                                                  : so()]);
+
+        if (is === 'over') {
             throw new Error(`waited in vain: ${what}: `
                             + (page ? await state(page) : ''));
+        }
+
+        if (is) {
+            return;
         }
 
         await new Promise(resolve => setTimeout(resolve, 20));

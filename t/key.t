@@ -135,9 +135,7 @@ is($logged[0]{entity_id}, '/plain/a', 'with its path');
 PUT('/plain/a', { n => 1 }, 'X-Up-Write: status=403');
 is(scalar(conflicts()), 2, 'what has overwritten nothing is not');
 
-my $s = start('PUT', '/plain/a', body => { n => 1, base_version => 1 },
-              headers => ['X-Up-Write: hold apply']);
-begun(1);
+my $s = held('/plain/a', { n => 'left', base_version => 1 });
 close $s->{socket};
 ok((until_true { conflicts() == 3 }), 'of a client that has left as well');
 release();

@@ -9,6 +9,8 @@
 const http = require('http');
 const { chromium } = require('playwright-core');
 
+const PATIENCE = 30000;        /* ms, on a machine that is slow and busy */
+
 const [url, api] = process.argv.slice(2);
 
 function check(good, what, got) {
@@ -38,12 +40,50 @@ async function journal(name) {
         w => w.body ? JSON.parse(w.body).n : null);
 }
 
+/*
+ * Until it is so: "so" is a function here, or with a page one that runs there.
+ * The page is asked from here, as a browser need not draw what nobody sees,
+ * and a wait in vain says which one it was, and what the page has.
+ */
+
+async function until(what, so, page, arg) {
+    const over = new Promise(resolve => {
+        setTimeout(resolve, PATIENCE, 'over');
+    });
+
+    for ( ;; ) {
+        const is = await Promise.race([over, page ? page.evaluate(so, arg)
+                                                  : so()]);
+
+        if (is === 'over') {
+            throw new Error(`waited in vain: ${what}: `
+                            + (page ? await state(page) : ''));
+        }
+
+        if (is) {
+            return;
+        }
+
+        await new Promise(resolve => setTimeout(resolve, 20));
+    }
+}
+
+async function state(page) {
+    const late = new Promise(resolve => {
+        setTimeout(resolve, 5000, 'the page does not answer');
+    });
+
+    return JSON.stringify(await Promise.race([late, page.evaluate(
+        async () => ({ online: navigator.onLine, seen, asked, puts,
+                       entries: await client.entries() })
+    ).catch(e => e.message)]));
+}
+
 /* until the API has so many */
 
 async function written(name, n) {
-    while ((await journal(name)).length < n) {
-        await new Promise(resolve => setTimeout(resolve, 20));
-    }
+    await until(`${n} writes of ${name}`,
+                async () => (await journal(name)).length >= n);
 
     return journal(name);
 }
@@ -148,8 +188,8 @@ async function outbox(context, name) {
     await written(name, 3);
 
     page = await visit(context);
-    await page.waitForFunction(
-        async () => (await client.entries()).length === 0);
+    await until('the next visit sends it',
+                async () => (await client.entries()).length === 0, page);
     await read(page, name);
     is((await save(page, name, 7)).state, 'done', 'the next one is done');
     is(await journal(name), [3, 5, 6, 7], 'what was not answered is there'
@@ -167,16 +207,16 @@ async function tabs(context, prefix) {
     }
 
     is((await entries(one)).map(e => e[0]), names, `${prefix}: one outbox`);
-    await two.waitForFunction(() => seen.some(
-        ([type, d]) => type === 'progress' && d.queued === 5));
+    await until('it tells of the edits of both', () => seen.some(
+        ([type, d]) => type === 'progress' && d.queued === 5), two);
     check(true, 'of which both tabs tell');
 
     await Promise.all([one, two, one].map(page => page.evaluate(
         () => client.resume())));
 
     for (const page of [one, two]) {
-        await page.waitForFunction(
-            async () => (await client.entries()).length === 0);
+        await until('the outbox is sent',
+                    async () => (await client.entries()).length === 0, page);
     }
 
     const sent = await Promise.all(names.map(journal));
@@ -205,8 +245,8 @@ async function tabs(context, prefix) {
                                                    ['queued', 9]],
        'nor without network');
     await context.setOffline(false);
-    await two.waitForFunction(async name =>
-        await client.conflict(name) !== null, names[1]);
+    await until('the second edit is refused', async name =>
+        await client.conflict(name) !== null, two, names[1]);
     is(await written(names[1], 2), [1, 8], 'the first one is written');
     await two.evaluate(name => client.discard(name), names[1]);
     await one.close();
@@ -235,7 +275,7 @@ async function conflicts(context, name) {
 
     const tab = await visit(context, { answer: 'keepMine' });
 
-    await tab.waitForFunction(() => asked.length === 1);
+    await until('a tab asks', () => asked.length === 1, tab);
     await page.evaluate(() => client.resume());
     is(await page.evaluate(() => asked), [], 'one tab asks');
     is((await entries(page))[0].slice(1), ['conflict', 2], 'both know');
@@ -243,7 +283,7 @@ async function conflicts(context, name) {
     await tab.close();
     await page.reload();
     await ready(page, { answer: 'keepMine' });
-    await page.waitForFunction(() => asked.length === 1);
+    await until('the next visit asks', () => asked.length === 1, page);
     check(true, 'the next visit asks again');
 
     /* two devices in a page, as in a demonstration */
@@ -272,9 +312,7 @@ async function creations(context, name) {
         w => w.path === '/plain/orders-' + name).map(
         w => JSON.parse(w.body).n);
     const ordered = async n => {
-        while ((await orders()).length < n) {
-            await new Promise(resolve => setTimeout(resolve, 20));
-        }
+        await until(`${n} orders`, async () => (await orders()).length >= n);
 
         return orders();
     };
@@ -304,8 +342,8 @@ async function creations(context, name) {
     await ordered(3);
 
     page = await visit(context);
-    await page.waitForFunction(() => seen.some(
-        ([type, d]) => type === 'saved' && d.outcome === 'replayed'));
+    await until('the next visit has the answer', () => seen.some(
+        ([type, d]) => type === 'saved' && d.outcome === 'replayed'), page);
     is(await orders(), [1, 2, 3], 'what was not answered is there once');
     await page.close();
 }
@@ -323,10 +361,7 @@ async function lock(context, name) {
     is((await save(page, name, 2)).state, 'done', 'its holder writes');
     await page.goto('about:blank');
 
-    while (await ask('POST') !== 200) {
-        await new Promise(resolve => setTimeout(resolve, 20));
-    }
-
+    await until('the lock is free', async () => await ask('POST') === 200);
     check(true, 'is gone with its page');
     await page.close();
 }

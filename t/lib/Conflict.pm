@@ -36,6 +36,10 @@ our @EXPORT = (qw(GET PUT PATCH DELETE HEAD http start finish version header
 our $Top = abs_path(dirname(__FILE__) . '/../..');
 our ($UpPid, $UpPort, $Owner);
 
+# of texts that are asked for again and again, see listed()
+
+my %decoded;
+
 # the store under test: shm, or redis
 
 our $Store = $ENV{TEST_CONFLICT_STORE} || 'shm';
@@ -501,11 +505,18 @@ sub upstream {
 
 # the writes that were applied, oldest first
 
-sub journal { @{ json(upstream('/_journal')) } }
+sub journal { listed('/_journal?lines') }
 
 # all requests that the upstream received
 
-sub seen { @{ json(upstream('/_seen')) } }
+sub seen { listed('/_seen?lines') }
+
+# each entry is decoded once: most tests ask after each request
+
+sub listed {
+    return map { $decoded{$_} //= json($_) }
+               split /\n/, upstream(shift);
+}
 
 sub release { upstream('/_release') }
 sub applied { upstream('/_applied?n=' . shift) }
@@ -535,7 +546,7 @@ sub conflicts {
     my @lines = split /\n/, slurp(servroot() . '/logs/'
                                   . ($file || 'conflict.log'));
 
-    return map { json($_) || { invalid => $_ } } @lines;
+    return map { $decoded{$_} //= json($_) || { invalid => $_ } } @lines;
 }
 
 
@@ -605,7 +616,8 @@ sub held {
                   headers => ['X-Up-Write: hold apply']);
 
     until_true { grep { $_->{method} eq 'PUT' && $_->{target} eq $path
-                        && json($_->{body})->{n} eq $body->{n} } seen() };
+                        && (json($_->{body})->{n} // '') eq $body->{n} }
+                 seen() };
     return $w;
 }
 

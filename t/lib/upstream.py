@@ -486,6 +486,15 @@ def reset_connection(writer):
     writer.transport.abort()
 
 
+def listed(entries, query):
+    """JSON; with "lines" an entry a line, for a caller that knows most"""
+
+    if query == 'lines':
+        return b'\n'.join(json.dumps(one).encode() for one in entries)
+
+    return json.dumps(entries).encode()
+
+
 async def control(target, body):
     global released, begun, tick
 
@@ -503,7 +512,7 @@ async def control(target, body):
         return b'{}'
 
     if path == '/_journal':
-        return json.dumps(journal).encode()
+        return listed(journal, query)
 
     if path == '/_landed':
         return json.dumps(landed).encode()
@@ -516,7 +525,7 @@ async def control(target, body):
         return taken
 
     if path == '/_seen':
-        return json.dumps(seen).encode()
+        return listed(seen, query)
 
     if path == '/_release':
         released.set()

@@ -60,7 +60,7 @@ export class Client extends EventTarget {
         this.#storage = guardedStorage(
             storage || (globalThis.indexedDB ? indexedDBStorage()
                                              : memoryStorage()),
-            error => this.#storageFailed(error));
+            error => this.#storageFailed(error), () => this.#begin());
 
         this.#transport = new Transport(this.#options, base, this.#locks);
 
@@ -92,7 +92,11 @@ export class Client extends EventTarget {
 
         /* entries of the previous session */
 
-        this.#start().catch(error => this.#emit('error', { error }));
+        this.#begin();
+    }
+
+    #begin() {
+        return this.#start().catch(error => this.#emit('error', { error }));
     }
 
     #listen() {

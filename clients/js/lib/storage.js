@@ -408,13 +408,29 @@ function edits(record) {
 /*
  * The storage of a client: the configured one, and memory for records that it
  * does not accept (no space, private mode, a database that was deleted).
- * "problem" is called each time a record is kept in memory only.
+ * "problem" is called each time a record is kept in memory only, and "back"
+ * when the storage, whose entries could not be read, can be read.
  */
 
-export function guardedStorage(primary, problem) {
+export function guardedStorage(primary, problem, back = async () => {}) {
     const records = new Map(), memory = memoryStorage(records);
     const origins = new Map();    /* what the primary storage had then */
     const mine = queueOf();
+    let timer = null, closed = false;
+
+    /* nobody else knows that it has entries, so it is tried again */
+
+    function unread() {
+        if (!closed) {
+            timer ??= setTimeout(async () => {
+                timer = null;
+                await primary.pending().then(back, unread);
+            }, AGAIN);
+            timer.unref?.();
+        }
+
+        return [];
+    }
 
     /* a record that is removed in memory may still be in the other one */
 
@@ -516,7 +532,7 @@ export function guardedStorage(primary, problem) {
         },
 
         async pending() {
-            const others = await primary.pending().catch(() => []);
+            const others = await primary.pending().catch(unread);
 
             return [...others.filter(r => !records.has(r.url)),
                     ...await memory.pending()].sort(bySeq);
@@ -538,7 +554,14 @@ export function guardedStorage(primary, problem) {
         },
 
         trim: () => primary.trim?.().catch(() => {}),
-        close: () => primary.close(),
+
+        close() {
+            closed = true;
+            clearTimeout(timer);
+
+            return primary.close();
+        },
+
         watch: fn => primary.watch(url => {
             if (url === null) {
                 forget();

@@ -215,6 +215,38 @@ test('no storage: the edits are sent, and an event reports it',
     assert.equal(console.warn.mock.callCount(), 1);
 });
 
+test('what a storage has is sent once it can be read', async t => {
+    const timer = t.mock.method(globalThis, 'setTimeout');
+    const { fetch, requests } = fakeFetch(() => [204, tagged(2)]);
+    const kept = memoryStorage();
+    let broken = true;
+    const late = name => (...args) => broken
+        ? Promise.reject(new Error('does not open')) : kept[name](...args);
+    const again = async () => {
+        const due = timer.mock.calls.filter(c => c.arguments[1] === 10000);
+
+        timer.mock.resetCalls();
+        await Promise.all(due.map(c => c.arguments[0]()));
+    };
+    const earlier = device(t, { baseUrl, fetch, storage: kept });
+
+    earlier.pause();
+    await earlier.save('a', { n: 1 });
+
+    const client = device(t, { baseUrl, fetch, storage: {
+        ...kept, durable: true, read: late('read'), update: late('update'),
+        pending: late('pending'), trim: undefined
+    } });
+
+    await client.flush();
+    await again();
+    assert.equal(requests.length, 0);
+
+    broken = false;
+    await again();
+    assert.deepEqual(requests.map(r => r.body), ['{"n":1}']);
+});
+
 test('a document changed after save() is saved as passed', async t => {
     const { fetch, requests } = fakeFetch(() => [204, { ETag: '"2"' }]);
     const client = createClient({ baseUrl, fetch, storage: memoryStorage() });

@@ -36,6 +36,20 @@ is(GET('/ping')->{status}, 200, 'nginx starts');
 "fastcgi_param REQUEST_METHOD PUT" in location "/x/" would make a write of the GET
 
 
+=== the same with an address in a variable
+--- config
+    location /x/ {
+        conflict version;
+        set $name 127.0.0.1:1;
+        fastcgi_param REQUEST_METHOD PUT;
+        fastcgi_pass $name;
+    }
+--- steps
+is(GET('/ping')->{status}, 200, 'nginx starts');
+--- error_log
+"fastcgi_param REQUEST_METHOD PUT" in location "/x/" would make a write of the GET
+
+
 === a method that does not
 --- http_config
     proxy_method GET;
@@ -64,6 +78,10 @@ is(GET('/ping')->{status}, 200, 'nginx starts');
         conflict version;
         fastcgi_param REQUEST_METHOD PUT;
         proxy_pass http://api;
+    }
+    location /static/ {
+        conflict off;
+        fastcgi_param REQUEST_METHOD PUT;
     }
 --- steps
 is(GET('/ping')->{status}, 200, 'nginx starts');

@@ -142,6 +142,14 @@ is(json(upstream('/_doc?path=/plain/1'))->{n}, 2, 'as they are');
         fastcgi_param REQUEST_URI /9;
         fastcgi_pass 127.0.0.1:$TEST_NGINX_FCGI_PORT;
     }
+    location /name/ {
+        conflict version;
+        conflict_key $uri;
+        set $name 127.0.0.1:$TEST_NGINX_FCGI_PORT;
+        fastcgi_param REQUEST_METHOD PUT;
+        fastcgi_param REQUEST_URI /9;
+        fastcgi_pass $name;
+    }
     location /elsewhere/ {
         conflict off;
         proxy_method PUT;
@@ -163,7 +171,7 @@ is(json(upstream('/_doc?path=/plain/1'))->{n}, 2, 'as they are');
         fastcgi_pass 127.0.0.1:$TEST_NGINX_FCGI_PORT;
     }
 --- steps
-for my $path ('/put/1', '/var/1') {
+for my $path ('/put/1', '/var/1', '/name/1') {
     is(PUT($path, { n => 2, base_version => 1 }, 'X-Method: PUT')->{status},
        503, "$path: what needs a GET");
 }
@@ -178,7 +186,7 @@ is(scalar(grep { $_->[1] eq '/9' } @{ json(GET('/seen')) }), 0,
 is(scalar(journal()), 0, 'nor there');
 
 my @logged = error_log() =~ /no GET [^"]*"(\w+_\w+)[^"]*" would make it "PUT"/g;
-is("@logged", 'fastcgi_param fastcgi_param proxy_method', 'the log says why');
+is("@logged", 'fastcgi_param ' x 3 . 'proxy_method', 'the log says why');
 
 
 === the same under policies that refuse nothing

@@ -565,7 +565,8 @@ for my $name ('X-HTTP-Method-Override', 'X-HTTP-Method', 'X-Method-Override') {
 until_true { $v = version(GET('/plain/a')) };
 
 for my $args ('_method=PUT', 'a=b&_method=delete&c', '_method=POST&_method=PUT',
-              '%5Fmethod=PUT', 'a=b%26&%5f%6de%74hod=PUT')
+              '%5Fmethod=PUT', 'a=b%26&%5f%6de%74hod=PUT',
+              '%&_method=PUT', '_m%&_method=PUT', 'a=%2&_method=PUT')
 {
     is(header(http('POST', "/plain/a?$args", body => { n => 1 }), 'Conflict'),
        'unchecked', $args);

@@ -170,7 +170,8 @@ ngx_http_conflict_upstream_conf_cache(ngx_conf_t *cf,
 /*
  * The structures are private to their modules, but the directives tell where
  * the method is.  That of "proxy_method" may be inherited by a location with
- * another module.
+ * another module.  With an address in variables no module tells that it is the
+ * one of the location.
  */
 
 ngx_int_t
@@ -178,14 +179,26 @@ ngx_http_conflict_upstream_conf_method(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *nlcf)
 {
     void                      **value;
-    ngx_uint_t                  i;
+    ngx_uint_t                  i, any;
     ngx_command_t              *cmd;
     ngx_module_t              **modules;
     ngx_http_conf_ctx_t        *ctx;
+    ngx_http_core_loc_conf_t   *clcf;
     ngx_http_upstream_conf_t   *ucf;
 
     ctx = cf->ctx;
     modules = cf->cycle->modules;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    any = (clcf->handler != NULL);
+
+    for (i = 0; modules[i]; i++) {
+
+        if (ngx_http_conflict_upstream_conf_module(modules[i])) {
+            ucf = ctx->loc_conf[modules[i]->ctx_index];
+            any = any && ucf->upstream == NULL;
+        }
+    }
 
     for (i = 0; modules[i]; i++) {
 
@@ -212,8 +225,8 @@ ngx_http_conflict_upstream_conf_method(ngx_conf_t *cf,
                 nlcf->method_setting = cmd->name.data;
             }
 
-            if (cmd->set == ngx_http_upstream_param_set_slot && ucf->upstream
-                && *value
+            if (cmd->set == ngx_http_upstream_param_set_slot
+                && (ucf->upstream || any) && *value
                 && ngx_http_conflict_upstream_conf_param(cf, nlcf,
                                                          cmd->name.data, *value)
                    != NGX_OK)

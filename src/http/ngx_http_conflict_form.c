@@ -114,11 +114,11 @@ u_char *
 ngx_http_conflict_form_find(ngx_http_conflict_form_t *form, u_char *p,
     u_char *last)
 {
-    u_char      c;
-    ngx_int_t   digit;
-    ngx_str_t  *wanted;
+    u_char            c;
+    ngx_int_t         digit;
+    const ngx_str_t  *wanted;
 
-    wanted = (ngx_str_t *) form->wanted;
+    wanted = form->wanted;
 
     while (p < last) {
 
@@ -133,11 +133,11 @@ ngx_http_conflict_form_find(ngx_http_conflict_form_t *form, u_char *p,
 
         c = *p++;
 
-        if (form->wanted == &ngx_http_conflict_form_name) {
+        if (wanted == &ngx_http_conflict_form_name) {
+            digit = form->digits ? ngx_hextoi(&c, 1) : NGX_ERROR;
 
-            if (form->digits) {
-                digit = ngx_hextoi(&c, 1);
-                form->code = (u_char) (form->code << 4 | (digit & 0xf));
+            if (digit != NGX_ERROR) {
+                form->code = (u_char) (form->code << 4 | digit);
 
                 if (--form->digits) {
                     continue;
@@ -150,6 +150,11 @@ ngx_http_conflict_form_find(ngx_http_conflict_form_t *form, u_char *p,
             } else if (c == '%') {
                 form->digits = 2;
                 continue;
+
+            } else if (form->digits) {
+                /* a "%" that escapes nothing is no part of the name */
+                form->digits = 0;
+                form->matched = 0;
             }
         }
 

@@ -406,7 +406,6 @@ static void
 ngx_http_conflict_redis_call_accepted(ngx_http_conflict_redis_call_t *call)
 {
     ngx_uint_t                             i;
-    ngx_queue_t                           *q;
     ngx_http_conflict_redis_call_t        *next;
     ngx_http_conflict_redis_connection_t  *conn;
 
@@ -419,17 +418,16 @@ ngx_http_conflict_redis_call_accepted(ngx_http_conflict_redis_call_t *call)
 
     for (i = 0; i < NGX_HTTP_CONFLICT_REDIS_RETRY_MORE; i++) {
 
-        if (conn->state != NGX_HTTP_CONFLICT_REDIS_READY
-            || ngx_queue_empty(&conn->retrying))
-        {
+        if (conn->state != NGX_HTTP_CONFLICT_REDIS_READY) {
             return;
         }
 
-        q = ngx_queue_head(&conn->retrying);
-        next = ngx_queue_data(q, ngx_http_conflict_redis_call_t, queue);
+        next = ngx_http_conflict_redis_queue_turn(conn);
 
-        if ((ngx_msec_int_t) (next->expires - ngx_current_msec) <= 0) {
-            /* the next probe ends it */
+        if (next == NULL
+            || (ngx_msec_int_t) (next->expires - ngx_current_msec) <= 0)
+        {
+            /* the next probe ends what has expired */
             return;
         }
 

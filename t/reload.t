@@ -378,6 +378,74 @@ is(after('/plain/b/1', 'conflict_wait 50ms', 'conflict_wait 60ms'), 'open',
 is(after('/plain/b/1', '(?s)^.*$', $guarded), 'open', 'also before');
 
 
+=== what was not guarded comes back in another form
+--- http_config
+    server {
+        listen 127.0.0.1:$TEST_NGINX_PORT2;
+        server_name localhost;
+        location /plain/ { return 301 http://localhost; }
+    }
+--- config
+    location /plain/ {
+        conflict version store=a;
+        proxy_pass http://api;
+    }
+    location = /plain/ { return 404; }
+    location /b/ {
+        conflict version store=b;
+        proxy_pass http://api/plain/;
+    }
+    location @named {
+        conflict version store=b;
+        proxy_pass http://api;
+    }
+    location ~ \.(css)$ { expires 1d; }
+    location ~ \.(png)$ { return 404; }
+--- steps
+my $guarded = slurp(servroot() . '/conf/nginx.conf');
+my $off = 'conflict off; proxy_pass http://api; }';
+my $on = 'conflict version store=a;';
+
+for my $again ("$on",
+               "$off location /plain/1 { $on",
+               "$off location = /plain/1 { $on",
+               "$off location ~ ^/plain/ { $on",
+               "$off location ~ /1\$ { $on",
+               "try_files /none \@again; } location \@again { $on",
+               "$off location /plain/2/ { conflict version store=b;"
+               . " proxy_pass http://api; } location /plain/1 { $on")
+{
+    my ($v, $r);
+
+    set_doc('/plain/1', { n => 0 });
+    until_true { PUT('/plain/1', { n => 0 })->{status} == 204
+                 && defined($v = version(GET('/plain/1'))) };
+
+    edit_conf("(location /plain/ \\{\\s+)$on", sub { "$1conflict off;" });
+    reload();
+    is(header(PUT('/plain/1', { n => 1 }), 'Conflict') // '', '',
+       'not guarded');
+
+    edit_conf('(location /plain/ \{\s+)conflict off;', sub { "$1$again" });
+    reload();
+
+    until_true { $r = PUT('/plain/1', { n => 2, base_version => $v });
+                 $r->{status} != 503 };
+    is($r->{status}, 409, "a version of before is stale: $again");
+
+    edit_conf('(?s)^.*$', $guarded);
+    reload();
+}
+
+# files and "return" change nothing of what is guarded
+
+open_again('/plain/1');
+is(after('/plain/1', '\(css\)', '(css|js)'), 'open', 'files');
+is(after('/plain/1', '\(css\|js\)', '(css|js|svg)'), 'open', 'also again');
+is(after('/plain/1', '\(png\)', '(png|ico)'), 'open', 'an answer');
+is(after('/plain/1', '\(png\|ico\)', '(ico)'), 'open', 'also again');
+
+
 === a reload that fails changes nothing
 --- config
     location /plain/x/ {

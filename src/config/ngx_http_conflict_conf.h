@@ -118,6 +118,7 @@ typedef struct {
     ngx_http_conflict_store_t     *store;
     ngx_msec_t                     quarantine;
     unsigned                       endpoint:1;  /* it answers itself */
+    unsigned                       writes:1;    /* not guarded, and may write */
     unsigned                       regex:1;
     unsigned                       exact:1;
     unsigned                       noregex:1;   /* "=" or "^~" */
@@ -490,6 +491,12 @@ void ngx_http_conflict_location_warn(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf, ngx_uint_t own, const char *needs,
     ngx_array_t *rules);
 
+/*
+ * 1 if the location may write, or lead to another one that does.  Only "return"
+ * and files do not.
+ */
+ngx_uint_t ngx_http_conflict_location_leads(ngx_conf_t *cf);
+
 /* 1 if the location of the request has "try_files". */
 ngx_uint_t ngx_http_conflict_location_try_files(ngx_http_request_t *r);
 
@@ -536,9 +543,24 @@ void ngx_http_conflict_route_warn(ngx_conf_t *cf,
 ngx_uint_t ngx_http_conflict_route_same(ngx_http_conflict_route_t *a,
     ngx_http_conflict_route_t *b);
 
-/* The route of "mcf" that guards requests of "place"; NULL: none does. */
-ngx_http_conflict_route_t *ngx_http_conflict_route_guards(
-    ngx_http_conflict_main_conf_t *mcf, ngx_http_conflict_route_t *place);
+/*
+ * What tells a store from others of its name in another configuration; set on
+ * the first call.  NULL: no memory.
+ */
+ngx_str_t *ngx_http_conflict_route_store_identity(ngx_pool_t *pool,
+    ngx_http_conflict_store_t *store);
+
+/* 1 if a route of "mcf" guards the requests of "place". */
+ngx_uint_t ngx_http_conflict_route_guarded(ngx_http_conflict_route_t *place,
+    ngx_http_conflict_main_conf_t *mcf);
+
+/*
+ * 1 if "route" guards requests of "left", which the old configuration did not
+ * guard.
+ */
+ngx_uint_t ngx_http_conflict_route_returns(ngx_http_conflict_route_t *route,
+    ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_route_t *left,
+    ngx_http_conflict_main_conf_t *omcf);
 
 /* The element of a list with the place of "route", or NULL. */
 ngx_http_conflict_route_t *ngx_http_conflict_route_find(ngx_array_t *routes,

@@ -660,6 +660,32 @@ ngx_http_conflict_location_may_write(ngx_conf_t *cf,
 
 
 ngx_uint_t
+ngx_http_conflict_location_leads(ngx_conf_t *cf)
+{
+    void                      **loc_conf;
+    ngx_array_t                *codes;
+    ngx_http_core_loc_conf_t   *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (ngx_http_conflict_location_may_write(cf, clcf) || clcf->error_pages) {
+        return 1;
+    }
+
+    loc_conf = ((ngx_http_conf_ctx_t *) cf->ctx)->loc_conf;
+
+    codes = (ngx_array_t *) ngx_http_conflict_location_setting(
+                                                     cf->cycle->modules,
+                                                     loc_conf,
+                                                     "ngx_http_rewrite_module");
+
+    return codes
+           && *(ngx_http_script_code_pt *) codes->elts
+              != ngx_http_script_return_code;
+}
+
+
+ngx_uint_t
 ngx_http_conflict_location_try_files(ngx_http_request_t *r)
 {
     return ngx_http_conflict_location_setting(ngx_cycle->modules, r->loc_conf,
@@ -668,7 +694,7 @@ ngx_http_conflict_location_try_files(ngx_http_request_t *r)
 }
 
 
-/* the configurations of both modules begin with their directive */
+/* the configurations of these modules begin with what is asked for */
 
 static ngx_uint_t
 ngx_http_conflict_location_setting(ngx_module_t **modules, void **loc_conf,

@@ -26,6 +26,9 @@ static ngx_int_t ngx_http_conflict_reload_save_gone(ngx_cycle_t *cycle,
     ngx_http_conflict_main_conf_t *nmcf, ngx_array_t *old_routes);
 static ngx_int_t ngx_http_conflict_reload_left(ngx_cycle_t *cycle,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_main_conf_t *omcf);
+static void ngx_http_conflict_reload_returned(
+    ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_main_conf_t *omcf,
+    ngx_http_conflict_route_t *left);
 static ngx_int_t ngx_http_conflict_reload_left_add(ngx_cycle_t *cycle,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_route_t *route);
 static ngx_int_t ngx_http_conflict_reload_add(ngx_pool_t *pool,
@@ -324,7 +327,7 @@ ngx_http_conflict_reload_left(ngx_cycle_t *cycle,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_main_conf_t *omcf)
 {
     ngx_uint_t                  i;
-    ngx_http_conflict_route_t  *left, *route;
+    ngx_http_conflict_route_t  *left;
 
     nmcf->left_routes = ngx_array_create(cycle->pool, 1,
                                          sizeof(ngx_http_conflict_route_t));
@@ -335,15 +338,11 @@ ngx_http_conflict_reload_left(ngx_cycle_t *cycle,
     left = omcf->left_routes ? omcf->left_routes->elts : NULL;
 
     for (i = 0; left && i < omcf->left_routes->nelts; i++) {
-        route = ngx_http_conflict_route_guards(nmcf, &left[i]);
+        ngx_http_conflict_reload_returned(nmcf, omcf, &left[i]);
 
-        if (route) {
-            route->store->moved = 1;
-            continue;
-        }
-
-        if (ngx_http_conflict_reload_left_add(cycle, nmcf, &left[i])
-            != NGX_OK)
+        if (!ngx_http_conflict_route_guarded(&left[i], nmcf)
+            && ngx_http_conflict_reload_left_add(cycle, nmcf, &left[i])
+               != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -356,7 +355,7 @@ ngx_http_conflict_reload_left(ngx_cycle_t *cycle,
     for (i = 0; i < omcf->routes.nelts; i++) {
 
         if (!left[i].endpoint
-            && ngx_http_conflict_route_guards(nmcf, &left[i]) == NULL
+            && !ngx_http_conflict_route_guarded(&left[i], nmcf)
             && ngx_http_conflict_reload_left_add(cycle, nmcf, &left[i])
                != NGX_OK)
         {
@@ -370,7 +369,9 @@ ngx_http_conflict_reload_left(ngx_cycle_t *cycle,
 
     for (i = 0; i < nmcf->unguarded.nelts; i++) {
 
-        if (ngx_http_conflict_route_guards(omcf, &left[i])
+        if (left[i].writes
+            && ngx_http_conflict_route_guarded(&left[i], omcf)
+            && !ngx_http_conflict_route_guarded(&left[i], nmcf)
             && ngx_http_conflict_reload_left_add(cycle, nmcf, &left[i])
                != NGX_OK)
         {
@@ -379,6 +380,24 @@ ngx_http_conflict_reload_left(ngx_cycle_t *cycle,
     }
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_conflict_reload_returned(ngx_http_conflict_main_conf_t *nmcf,
+    ngx_http_conflict_main_conf_t *omcf, ngx_http_conflict_route_t *left)
+{
+    ngx_uint_t                  i;
+    ngx_http_conflict_route_t  *route;
+
+    route = nmcf->routes.elts;
+
+    for (i = 0; i < nmcf->routes.nelts; i++) {
+
+        if (ngx_http_conflict_route_returns(&route[i], nmcf, left, omcf)) {
+            route[i].store->moved = 1;
+        }
+    }
 }
 
 
@@ -438,6 +457,12 @@ ngx_http_conflict_reload_enter(ngx_cycle_t *cycle,
     uint64_t move)
 {
     ngx_http_conflict_store_t  *old;
+
+    /* a store that no route uses has none yet */
+
+    if (ngx_http_conflict_route_store_identity(cycle->pool, store) == NULL) {
+        return NGX_ERROR;
+    }
 
     old = omcf ? ngx_http_conflict_reload_old_store(store, omcf) : NULL;
 

@@ -19,11 +19,14 @@ static ngx_http_conflict_route_t *ngx_http_conflict_route_place(ngx_conf_t *cf,
     ngx_array_t *routes, ngx_http_conflict_loc_conf_t *conf);
 static ngx_int_t ngx_http_conflict_route_meaning(ngx_conf_t *cf,
     ngx_http_conflict_route_t *route, ngx_http_conflict_loc_conf_t *conf);
-static ngx_str_t *ngx_http_conflict_route_store_identity(ngx_pool_t *pool,
-    ngx_http_conflict_store_t *store);
 static u_char *ngx_http_conflict_route_field(u_char *p, ngx_str_t *text);
 static void ngx_http_conflict_route_prefix(ngx_http_conflict_route_t *route);
+static ngx_uint_t ngx_http_conflict_route_guards(
+    ngx_http_conflict_route_t *route, ngx_http_conflict_route_t *place,
+    ngx_http_conflict_main_conf_t *mcf);
 static ngx_uint_t ngx_http_conflict_route_covers(ngx_http_conflict_route_t *a,
+    ngx_http_conflict_route_t *b);
+static ngx_uint_t ngx_http_conflict_route_meet(ngx_http_conflict_route_t *a,
     ngx_http_conflict_route_t *b);
 static ngx_uint_t ngx_http_conflict_route_overlaps(ngx_http_conflict_route_t *a,
     ngx_http_conflict_route_t *b, ngx_http_conflict_main_conf_t *mcf);
@@ -32,8 +35,14 @@ static ngx_uint_t ngx_http_conflict_route_longer(ngx_array_t *routes,
 
 
 #define ngx_http_conflict_route_same_place(a, b)                              \
-    (ngx_http_conflict_same(&(a)->server, &(b)->server)                       \
+    ((a)->exact == (b)->exact                                                 \
+     && ngx_http_conflict_same(&(a)->server, &(b)->server)                    \
      && ngx_http_conflict_same(&(a)->location, &(b)->location))
+
+/* the URIs of a named location are not known */
+
+#define ngx_http_conflict_route_named(route)                                  \
+    ((route)->location.len && (route)->location.data[0] == '@')
 
 
 ngx_int_t
@@ -72,6 +81,7 @@ ngx_http_conflict_route_add_unguarded(ngx_conf_t *cf,
 
     route->conf = conf;
     route->store = conf->store;
+    route->writes = ngx_http_conflict_location_leads(cf);
 
     return NGX_OK;
 }
@@ -297,7 +307,7 @@ ngx_http_conflict_route_meaning(ngx_conf_t *cf,
 }
 
 
-static ngx_str_t *
+ngx_str_t *
 ngx_http_conflict_route_store_identity(ngx_pool_t *pool,
     ngx_http_conflict_store_t *store)
 {
@@ -398,31 +408,65 @@ ngx_http_conflict_route_find(ngx_array_t *routes,
 }
 
 
-ngx_http_conflict_route_t *
-ngx_http_conflict_route_guards(ngx_http_conflict_main_conf_t *mcf,
-    ngx_http_conflict_route_t *place)
+ngx_uint_t
+ngx_http_conflict_route_guarded(ngx_http_conflict_route_t *place,
+    ngx_http_conflict_main_conf_t *mcf)
 {
     ngx_uint_t                  i;
-    ngx_http_conflict_route_t  *r;
+    ngx_http_conflict_route_t  *route;
 
-    if (ngx_http_conflict_route_find(&mcf->unguarded, place)) {
-        return NULL;
-    }
-
-    r = mcf->routes.elts;
+    route = mcf->routes.elts;
 
     for (i = 0; i < mcf->routes.nelts; i++) {
 
-        if (!r[i].endpoint
-            && ngx_http_conflict_same(&r[i].server, &place->server)
-            && (ngx_http_conflict_same(&r[i].location, &place->location)
-                || ngx_http_conflict_route_overlaps(place, &r[i], mcf)))
-        {
-            return &r[i];
+        if (ngx_http_conflict_route_guards(&route[i], place, mcf)) {
+            return 1;
         }
     }
 
-    return NULL;
+    return 0;
+}
+
+
+static ngx_uint_t
+ngx_http_conflict_route_guards(ngx_http_conflict_route_t *route,
+    ngx_http_conflict_route_t *place, ngx_http_conflict_main_conf_t *mcf)
+{
+    if (route->endpoint) {
+        return 0;
+    }
+
+    if (ngx_http_conflict_route_same_place(route, place)) {
+        return 1;
+    }
+
+    return ngx_http_conflict_same(&route->server, &place->server)
+           && ngx_http_conflict_route_find(&mcf->unguarded, place) == NULL
+           && ngx_http_conflict_route_overlaps(place, route, mcf);
+}
+
+
+ngx_uint_t
+ngx_http_conflict_route_returns(ngx_http_conflict_route_t *route,
+    ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_route_t *left,
+    ngx_http_conflict_main_conf_t *omcf)
+{
+    if (ngx_http_conflict_route_guards(route, left, nmcf)) {
+        return 1;
+    }
+
+    if (route->endpoint
+        || !ngx_http_conflict_same(&route->server, &left->server)
+        || ngx_http_conflict_route_find(&omcf->routes, route))
+    {
+        return 0;
+    }
+
+    /* a new one: it may have a part of these requests */
+
+    return ngx_http_conflict_route_named(route)
+           || ngx_http_conflict_route_named(left)
+           || ngx_http_conflict_route_meet(route, left);
 }
 
 
@@ -481,13 +525,24 @@ ngx_http_conflict_route_overlaps(ngx_http_conflict_route_t *a,
             return 0;
         }
 
-        return ngx_strncasecmp(a->prefix.data, b->prefix.data,
-                               ngx_min(a->prefix.len, b->prefix.len)) == 0;
+        return ngx_http_conflict_route_meet(a, b);
     }
 
     return ngx_http_conflict_route_covers(b, a)
            && !ngx_http_conflict_route_longer(&mcf->routes, a, b)
            && !ngx_http_conflict_route_longer(&mcf->unguarded, a, b);
+}
+
+
+/* 1 if an URI may have both prefixes */
+
+static ngx_uint_t
+ngx_http_conflict_route_meet(ngx_http_conflict_route_t *a,
+    ngx_http_conflict_route_t *b)
+{
+    return ngx_strncasecmp(a->prefix.data, b->prefix.data,
+                           ngx_min(a->prefix.len, b->prefix.len))
+           == 0;
 }
 
 

@@ -97,8 +97,10 @@ ngx_http_conflict_lock_conf_parameter(ngx_conf_t *cf,
         return NGX_OK;
     }
 
+    /* beside an endpoint of versions the location is refused in the end */
+
     if (ngx_strncmp(value->data, "get=", 4) == 0
-        && nlcf->get == NULL && !lock->blind)
+        && (nlcf->get == NULL || nlcf->versions) && !lock->blind)
     {
         if (ngx_strcmp(value->data + 4, "off") == 0) {
             lock->blind = 1;

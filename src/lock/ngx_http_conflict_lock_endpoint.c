@@ -109,7 +109,7 @@ ngx_http_conflict_lock_endpoint_start(ngx_http_conflict_ctx_t *ctx)
     }
 
     return conf->blind ? NGX_HTTP_CONFLICT_STATE_LOCK_STORE_PEEK
-                            : NGX_HTTP_CONFLICT_STATE_LOCK_TARGET;
+                       : NGX_HTTP_CONFLICT_STATE_LOCK_TARGET;
 }
 
 

@@ -63,7 +63,7 @@ function noteUnanswered({ name, errors }) {
     };
 }
 
-/* what a store has lost: the counter, the level, one, many, what became of it */
+/* what a store has lost: counter, level, one, many, what became of it */
 
 const LOST = [
     ['unsettled', 'bad', 'outcome', 'outcomes',
@@ -72,8 +72,8 @@ const LOST = [
      'of the audit stream did not reach it'],
     ['not_held', 'watch', 'body', 'bodies',
      'that lost a conflict could not be held'],
-    ['blobs_evicted', 'watch', 'body', 'bodies',
-     'that it has kept gave way to others too early: enlarge its blobs']
+    ['blobs_evicted', 'watch', 'stored response or held body',
+     'stored responses or held bodies', 'evicted early: enlarge its blobs']
 ];
 
 /* items: level, text, word of the help, buttons */

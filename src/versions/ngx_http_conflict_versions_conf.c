@@ -35,8 +35,10 @@ ngx_http_conflict_versions_conf(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             continue;
         }
 
+        /* beside a lock endpoint the location is refused in the end */
+
         if (ngx_strncmp(value[i].data, "get=", 4) == 0
-            && nlcf->get == NULL)
+            && (nlcf->get == NULL || nlcf->lock))
         {
             nlcf->get = ngx_http_conflict_directive_value_get(cf, &value[i],
                                                               "");

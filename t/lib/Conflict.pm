@@ -514,8 +514,9 @@ sub seen { listed('/_seen?lines') }
 # each entry is decoded once: most tests ask after each request
 
 sub listed {
-    return map { $decoded{$_} //= json($_) }
-               split /\n/, upstream(shift);
+    my $text = upstream(shift) // die 'the upstream does not answer';
+
+    return map { $decoded{$_} //= json($_) } split /\n/, $text;
 }
 
 sub release { upstream('/_release') }

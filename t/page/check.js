@@ -556,7 +556,7 @@ async function inbox(browser) {
                             '5 outcomes of writes did not reach it',
                             '1 line of the audit stream did not reach it',
                             '1 body that lost a conflict could not be held',
-                            '6 bodies that it has kept gave way',
+                            '6 stored responses or held bodies evicted early',
                             '4 writes passed unchecked',
                             '1 line of the audit log'])
         {

@@ -32,7 +32,7 @@ then
         -- more than any before, and at least the time
 
         fence = old < tonumber(now) and now
-                or string.format('%.0f', old + 1)
+                or string.format('%d', old + 1)
 
         local proves = body ~= '-' and view ~= '-' and view == ARGV[6]
 

@@ -10,37 +10,44 @@
 -- output:  the token, "=", clock (sec, and usec), and the entry as it is now;
 --               or the token and "!", if begin has to decide
 
-local call, sub = redis.call, string.sub
-local token, incarnation = ARGV[1], ARGV[2]
-local found = call('MGET', unpack(KEYS))
-local value = found[1]
+local call, sub, argv, keys = redis.call, string.sub, ARGV, KEYS
+local token, incarnation, key = argv[1], argv[2], keys[1]
 
-if value and found[2] == incarnation and not found[3]
+-- a GET for each takes less than an MGET, which makes a table
+
+local value = call('GET', key)
+
+if value and call('GET', keys[2]) == incarnation
+    and not (keys[3] and call('GET', keys[3]))
     and sub(value, -16) == sub(incarnation, 18, 33)
 then
     local shows, fence, at, version, body, view = string.match(value,
           '^0([01]%d%d%d)000010 %- (%d+) %d+ 0 %- %d+ ()(%S+) (%S+) (%S+) ')
-    local old = tonumber(fence)
 
-    if shows and (ARGV[3] == '' or ARGV[3] == version)
-        and (tonumber(version) or 0) <= old
+    if shows and (argv[3] == '' or argv[3] == version)
+        and (version == fence
+             or (tonumber(version) or 0) <= tonumber(fence))
         and not string.find(value, token, at, true)
     then
         local clock = call('TIME')
         local now = clock[1] .. sub('00000' .. clock[2], -6, -4)
 
-        -- more than any before, and at least the time
+        -- More than any before, and at least the time.  They are compared as
+        -- strings, since to make numbers of both takes longer.
 
-        fence = old < tonumber(now) and now
-                or string.format('%d', old + 1)
+        if #fence > #now or (#fence == #now and fence >= now) then
+            fence = string.format('%d', fence + 1)
+        else
+            fence = now
+        end
 
-        local proves = body ~= '-' and view ~= '-' and view == ARGV[6]
+        local proves = body ~= '-' and view ~= '-' and view == argv[6]
 
-        value = '1' .. shows .. '10' .. ARGV[4] .. (proves and '010 ' or '000 ')
-                .. token .. ' ' .. fence .. ' ' .. now .. '+' .. ARGV[5] .. ' '
+        value = '1' .. shows .. '10' .. argv[4] .. (proves and '010 ' or '000 ')
+                .. token .. ' ' .. fence .. ' ' .. now .. '+' .. argv[5] .. ' '
                 .. fence .. ' ' .. sub(value, at)
 
-        call('SET', KEYS[1], value, 'PX', ARGV[7])
+        call('SET', key, value, 'PX', argv[7])
 
         return token .. '= ' .. clock[1] .. ' ' .. clock[2] .. ' ' .. value
     end

@@ -8,32 +8,33 @@
 -- output:  the token, "=", "0 0" and the entry as it is now; or the token and
 --               "!", if read has to decide
 
-local call, sub = redis.call, string.sub
-local found = call('MGET', KEYS[1], KEYS[2])
-local value = found[1]
+local call, sub, argv, key = redis.call, string.sub, ARGV, KEYS[1]
+local token, incarnation = argv[1], argv[2]
 
-if found[2] ~= ARGV[2] then
-    return ARGV[1] .. '!'
+if call('GET', KEYS[2]) ~= incarnation then
+    return token .. '!'
 end
 
-if value and sub(value, -16) == sub(ARGV[2], 18, 33) then
+local value = call('GET', key)
+
+if value and sub(value, -16) == sub(incarnation, 18, 33) then
     local saved = string.match(value, '^0%d+ %- %d+ (%d+) ')
 
-    if saved and tonumber(saved) > tonumber(ARGV[3]) then
-        return ARGV[1] .. '= 0 0 ' .. value
+    if saved and tonumber(saved) > tonumber(argv[3]) then
+        return token .. '= 0 0 ' .. value
     end
 
-elseif not value and ARGV[4] == '0' then
+elseif not value and argv[4] == '0' then
     local clock = call('TIME')
     local usec = clock[1] .. sub('00000' .. clock[2], -6)
     local now = sub(usec, 1, -4)
 
     value = '00000000010 - ' .. now .. ' ' .. now .. ' 0 - 0 ' .. now
-            .. ' - - ' .. usec .. ' - - ' .. sub(ARGV[2], 18, 33)
+            .. ' - - ' .. usec .. ' - - ' .. sub(incarnation, 18, 33)
 
-    call('SET', KEYS[1], value, 'PX', ARGV[5])
+    call('SET', key, value, 'PX', argv[5])
 
-    return ARGV[1] .. '= 0 0 ' .. value
+    return token .. '= 0 0 ' .. value
 end
 
-return ARGV[1] .. '!'
+return token .. '!'

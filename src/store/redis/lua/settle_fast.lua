@@ -6,14 +6,15 @@
 --               (msec)
 -- output:  the token, and "=" or, if settle has to decide, "!"
 
-local found = redis.call('MGET', KEYS[1], KEYS[2])
+local call, argv = redis.call, ARGV
+local key, incarnation = KEYS[1], argv[2]
 
-if found[1] == ARGV[3] and found[2] == ARGV[2]
-    and string.sub(ARGV[4], -16) == string.sub(ARGV[2], 18, 33)
+if call('GET', key) == argv[3] and call('GET', KEYS[2]) == incarnation
+    and string.sub(argv[4], -16) == string.sub(incarnation, 18, 33)
 then
-    redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[5])
+    call('SET', key, argv[4], 'PX', argv[5])
 
-    return ARGV[1] .. '='
+    return argv[1] .. '='
 end
 
-return ARGV[1] .. '!'
+return argv[1] .. '!'

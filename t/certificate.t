@@ -25,6 +25,7 @@ BEGIN {
 
     $ENV{TEST_NGINX_CERT} = "$dir/certificate-$Conflict::Store-server.pem";
     $ENV{TEST_NGINX_TLS_PORT} = free_port();
+    $ENV{TEST_NGINX_PLAIN_PORT} = free_port();
 }
 
 use Test::Nginx::Socket 'no_plan';
@@ -90,3 +91,56 @@ like(header($r, 'Conflict'), qr/^merged/, 'which is merged');
 $r = json(as('bob', 'GET', '/view/1'));
 is($r->{starred}, $star, 'it has his star');
 is($r->{title}, 't2', 'and the title of cid');
+
+
+=== what https shows is not seen by http
+--- http_config
+    server {
+        listen 127.0.0.1:$TEST_NGINX_TLS_PORT ssl;
+        server_name notes;
+        ssl_certificate $TEST_NGINX_CERT;
+        ssl_certificate_key $TEST_NGINX_CERT;
+        location / {
+            conflict version;
+            conflict_history 8 versions;
+            proxy_pass http://127.0.0.1:$TEST_NGINX_UPSTREAM_PORT;
+        }
+    }
+    server {
+        listen 127.0.0.1:$TEST_NGINX_PLAIN_PORT;
+        server_name notes;
+        location / {
+            conflict version;
+            conflict_history 8 versions;
+            proxy_pass http://127.0.0.1:$TEST_NGINX_UPSTREAM_PORT;
+        }
+        location ~ ^(?<resource>/.+)/versions$ {
+            conflict_key $resource;
+            conflict_versions public;
+        }
+    }
+--- config
+    location / {
+        proxy_pass http://api;
+    }
+--- steps
+my $get = sub {
+    my ($scheme, $path) = @_;
+
+    my $port = $ENV{$scheme eq 'https' ? 'TEST_NGINX_TLS_PORT'
+                                       : 'TEST_NGINX_PLAIN_PORT'};
+
+    my $text = `curl -s -k -i -m 20 -H 'Host: notes' '$scheme://127.0.0.1:$port$path'`;
+    return Conflict::parse($text, 'GET');
+};
+
+set_doc('/plain/1', '{"n":1}');
+
+my $v = version($get->('https', '/plain/1'));
+ok($v, 'https shows a version');
+
+my $old = "/plain/1/versions?conflict_version=$v";
+
+is($get->('http', $old)->{status}, 404, 'its body is not seen by http');
+is(version($get->('http', '/plain/1')), $v, 'which shows the same version');
+is($get->('http', $old)->{body}, '{"n":1}', 'and has its own body of it then');

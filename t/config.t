@@ -2238,6 +2238,11 @@ does nothing
         conflict_key $host${request_uri};
         proxy_pass http://elsewhere;
     }
+    location /method/ {
+        conflict version;
+        conflict_key $request_method$uri;
+        proxy_pass http://elsewhere;
+    }
     location /edited/ {
         conflict lww edited=json:/base_version;
         proxy_pass http://elsewhere;
@@ -2265,7 +2270,8 @@ does nothing
 "conflict_partial" in location "/partial/" has no effect without "conflict"
 "conflict_version header:etag" in location "/etag/" finds nothing
 "conflict_mtime header:x-modified" in location "/mtime/" finds nothing
-"conflict_key $host${request_uri}" in location "/uri/" is unsafe
+"conflict_key $host${request_uri}" in location "/uri/" is unsafe, "$request_uri" may differ
+"conflict_key $request_method$uri" in location "/method/" is unsafe, "$request_method" may differ
 "conflict lww edited=json:/base_version" in location "/edited/" takes the base version for the time of the edit
 "conflict lww edited=header:x-base" in location "/header/" takes the base version for the time of the edit
 "conflict ... hold" in location "/held/" keeps bodies that nobody sees

@@ -87,21 +87,32 @@ void
 ngx_http_conflict_warn_guarded(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf)
 {
-    static ngx_str_t  target = ngx_string("request_uri");
+    ngx_uint_t  i;
+
+    /* what two requests for one resource may differ in */
+
+    static ngx_str_t  differ[] = {
+        ngx_string("request_uri"),
+        ngx_string("request_method"),
+        ngx_string("request_id"),
+        ngx_string("remote_addr"),
+        ngx_null_string
+    };
 
     if (conf->named != conf) {
         return;
     }
 
-    if (conf->key
-        && ngx_http_conflict_warn_variable(&conf->key->value, &target))
-    {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "\"conflict_key %V\" in location \"%V\" is unsafe, "
-                           "$request_uri is as the client has spelled it, with "
-                           "its arguments: a write under another spelling is "
-                           "one to another resource; use $uri",
-                           &conf->key->value, &conf->name);
+    for (i = 0; conf->key && differ[i].len; i++) {
+
+        if (ngx_http_conflict_warn_variable(&conf->key->value, &differ[i])) {
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "\"conflict_key %V\" in location \"%V\" is "
+                               "unsafe, \"$%V\" may differ in two requests for "
+                               "one resource, which do not conflict then; use "
+                               "$uri", &conf->key->value, &conf->name,
+                               &differ[i]);
+        }
     }
 
     if (conf->edited && conf->edited->place == conf->base->place

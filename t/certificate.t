@@ -31,7 +31,7 @@ BEGIN {
 use Test::Nginx::Socket 'no_plan';
 
 sub as {
-    my ($name, $method, $path, $body) = @_;
+    my ($name, $method, $path, $body, @headers) = @_;
 
     my $file = "$dir/certificate-$Conflict::Store-$name.pem";
     my $data = '';
@@ -40,6 +40,8 @@ sub as {
         $data = " -H 'Content-Type: application/json' -d '"
                 . JSON::PP->new->canonical->encode($body) . "'";
     }
+
+    $data .= " -H '$_'" for @headers;
 
     my $text = `curl -s -k -i -m 20 --cert $file -X $method$data https://127.0.0.1:$ENV{TEST_NGINX_TLS_PORT}$path`;
 
@@ -144,3 +146,47 @@ my $old = "/plain/1/versions?conflict_version=$v";
 is($get->('http', $old)->{status}, 404, 'its body is not seen by http');
 is(version($get->('http', '/plain/1')), $v, 'which shows the same version');
 is($get->('http', $old)->{body}, '{"n":1}', 'and has its own body of it then');
+
+
+=== an Idempotency-Key of another certificate is another one
+--- http_config
+    server {
+        listen 127.0.0.1:$TEST_NGINX_TLS_PORT ssl;
+        ssl_certificate $TEST_NGINX_CERT;
+        ssl_certificate_key $TEST_NGINX_CERT;
+        ssl_verify_client optional_no_ca;
+        location / {
+            conflict version;
+            conflict_idempotency on;
+            proxy_pass http://127.0.0.1:$TEST_NGINX_UPSTREAM_PORT;
+        }
+        location /user/ {
+            conflict version;
+            conflict_idempotency on;
+            conflict_user $http_x_user;
+            proxy_pass http://127.0.0.1:$TEST_NGINX_UPSTREAM_PORT/;
+        }
+    }
+--- config
+    location / {
+        proxy_pass http://api;
+    }
+--- steps
+my $post = sub {
+    my ($name, $path, $status) = @_;
+
+    my $r = as($name, 'POST', $path, { item => 'lamp' },
+               'Idempotency-Key: order-2026-00000000001', 'X-User: x',
+               "X-Up-Write: status=$status");
+
+    return $r->{status}
+           . (header($r, 'Idempotent-Replayed') ? ' replayed' : '');
+};
+
+is($post->('ann', '/plain/orders', 201), '201', 'an order of ann');
+is($post->('ann', '/plain/orders', 599), '201 replayed', 'sent again');
+is($post->('bob', '/plain/orders', 202), '202', 'and one of bob');
+
+is($post->('ann', '/user/plain/orders', 201), '201', 'with a user as well');
+is($post->('bob', '/user/plain/orders', 202), '422',
+   'another certificate does not see it');

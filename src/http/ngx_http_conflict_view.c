@@ -139,26 +139,41 @@ static ngx_int_t
 ngx_http_conflict_view_tls(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_view_digest_t *digest)
 {
-#if (NGX_HTTP_SSL)
-
     ngx_str_t  fingerprint;
 
-    if (r->connection->ssl == NULL) {
-        return NGX_OK;
-    }
-
-    ngx_http_conflict_view_field(digest, (void *) "https", sizeof("https") - 1);
-
-    if (ngx_ssl_get_fingerprint(r->connection, r->pool, &fingerprint)
-        != NGX_OK)
-    {
+    if (ngx_http_conflict_view_certificate(r, &fingerprint) != NGX_OK) {
         return NGX_ERROR;
     }
+
+#if (NGX_HTTP_SSL)
+
+    if (r->connection->ssl) {
+        ngx_http_conflict_view_field(digest, (void *) "https",
+                                     sizeof("https") - 1);
+    }
+
+#endif
 
     if (fingerprint.len) {
         ngx_http_conflict_view_field(digest, fingerprint.data,
                                      fingerprint.len);
         ctx->caller.known = 1;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_view_certificate(ngx_http_request_t *r,
+    ngx_str_t *fingerprint)
+{
+    ngx_str_null(fingerprint);
+
+#if (NGX_HTTP_SSL)
+
+    if (r->connection->ssl) {
+        return ngx_ssl_get_fingerprint(r->connection, r->pool, fingerprint);
     }
 
 #endif

@@ -339,6 +339,7 @@ ngx_http_conflict_module_init(ngx_conf_t *cf)
     }
 
     ngx_http_conflict_route_warn(cf, nmcf);
+    ngx_http_conflict_warn_unused(cf, nmcf);
 
     if (!nmcf->guarded) {
         return NGX_OK;

@@ -2208,6 +2208,126 @@ guards nothing
 does nothing
 
 
+=== what keeps or finds nothing, in a location that is guarded
+--- http_config
+    upstream elsewhere { server 127.0.0.1:1; }
+    proxy_hide_header X-Modified;
+--- config
+    location /history/ {
+        conflict version;
+        conflict_history 20;
+        proxy_pass http://elsewhere;
+    }
+    location /partial/ {
+        conflict_partial put;
+        proxy_pass http://elsewhere;
+    }
+    location /etag/ {
+        conflict version;
+        conflict_version header:ETag;
+        proxy_hide_header etag;
+        proxy_pass http://elsewhere;
+    }
+    location /mtime/ {
+        conflict version;
+        conflict_mtime header:X-Modified;
+        proxy_pass http://elsewhere;
+    }
+    location /uri/ {
+        conflict version;
+        conflict_key $host${request_uri};
+        proxy_pass http://elsewhere;
+    }
+    location /method/ {
+        conflict version;
+        conflict_key $request_method$uri;
+        proxy_pass http://elsewhere;
+    }
+    location /edited/ {
+        conflict lww edited=json:/base_version;
+        proxy_pass http://elsewhere;
+    }
+    location /header/ {
+        conflict lww edited=header:X-Base;
+        conflict_base header:x-base;
+        proxy_pass http://elsewhere;
+    }
+    location /held/ {
+        conflict version hold;
+        proxy_pass http://elsewhere;
+    }
+    location /asks/ {
+        conflict merge;
+        conflict_resolver /nobody?x=1;
+        proxy_pass http://elsewhere;
+    }
+    location = /status {
+        conflict_status;
+        conflict_status_inbox /asks/inbox;
+    }
+--- error_log
+"conflict_history" in location "/history/" keeps nothing without "conflict merge" or its parameter "versions"
+"conflict_partial" in location "/partial/" has no effect without "conflict"
+"conflict_version header:etag" in location "/etag/" finds nothing
+"conflict_mtime header:x-modified" in location "/mtime/" finds nothing
+"conflict_key $host${request_uri}" in location "/uri/" is unsafe, "$request_uri" may differ
+"conflict_key $request_method$uri" in location "/method/" is unsafe, "$request_method" may differ
+"conflict lww edited=json:/base_version" in location "/edited/" takes the base version for the time of the edit
+"conflict lww edited=header:x-base" in location "/header/" takes the base version for the time of the edit
+"conflict ... hold" in location "/held/" keeps bodies that nobody sees
+"conflict_resolver /nobody" in location "/asks/": no location of this server has this path
+"conflict_status_inbox /asks/inbox" in location "/status": no location of this server with "conflict_inbox" has this path
+
+
+=== the same, where it does
+--- http_config
+    upstream elsewhere { server 127.0.0.1:1; }
+    conflict_history 20;
+--- config
+    location /history/ {
+        conflict version;
+        conflict_history 20 versions;
+        proxy_pass http://elsewhere;
+    }
+    location /etag/ {
+        conflict merge;
+        conflict_version header:ETag;
+        conflict_history 30;
+        conflict_resolver /app/merge;
+        proxy_hide_header X-Other;
+        proxy_pass http://elsewhere;
+    }
+    location /key/ {
+        conflict version;
+        conflict_key $request_uri_x$uri;
+        set $request_uri_x '';
+        proxy_pass http://elsewhere;
+    }
+    location /edited/ {
+        conflict lww edited=json:/edited_at hold;
+        conflict_user $http_x_user;
+        proxy_pass http://elsewhere;
+    }
+    location /regex/ {
+        conflict merge;
+        conflict_resolver $http_x_resolver;
+        proxy_pass http://elsewhere;
+    }
+    location ~ ^/app/m {
+        return 204;
+    }
+    location /inbox {
+        conflict_user $http_x_user;
+        conflict_inbox;
+    }
+    location = /status {
+        conflict_status;
+        conflict_status_inbox /inbox;
+    }
+--- no_error_log
+[warn]
+
+
 === rules of fields that no merge reads: in a location
 --- config
     location /x/ {

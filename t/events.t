@@ -237,6 +237,29 @@ for my $who ($w, $b, $new) {
 }
 
 
+=== a holder without a user: its client is no secret
+--- steps
+set_doc('/plain/1', { n => 1 });
+GET('/plain/1');
+
+my @laptop = ('X-Client: laptop');
+my $r = lock('/plain/1', @laptop);
+my $w = watch('resource=/plain/1', headers => [@laptop]);
+is(until_event($w, 'locked')->{lock}{client}, 'laptop', 'a stream');
+
+is(lock('/plain/1', bob())->{status}, 409, 'bob waits');
+my $e = next_event($w);
+is($e->{event}, 'lock_asked', 'it hears that somebody does');
+is($e->{user} // $e->{client}, undef, 'and not who');
+
+$w = watch('resource=/plain/1', headers => [@laptop]);
+$e = until_event($w, 'lock_asked');
+is($e->{user} // $e->{client}, undef, 'another stream hears no more');
+
+is(json(http('GET', '/plain/1/lock', headers => [@laptop, token($r)]))
+   ->{waiting}[0]{user}, 'bob', 'the token tells');
+
+
 === somebody waits for the lock already when a stream begins
 --- steps
 set_doc('/plain/1', { n => 1 });

@@ -9,8 +9,6 @@
 #include "config/ngx_http_conflict_conf.h"
 
 
-static const char *ngx_http_conflict_conf_needs_policy(
-    ngx_http_conflict_loc_conf_t *conf);
 static void ngx_http_conflict_conf_merge_block(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *prev, ngx_http_conflict_loc_conf_t *conf);
 static ngx_int_t ngx_http_conflict_conf_complete(ngx_conf_t *cf,
@@ -73,6 +71,13 @@ ngx_http_conflict_conf_create_main(ngx_conf_t *cf)
     }
 
     if (ngx_array_init(&nmcf->unguarded, cf->pool, 16,
+                       sizeof(ngx_http_conflict_route_t))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    if (ngx_array_init(&nmcf->statuses, cf->pool, 1,
                        sizeof(ngx_http_conflict_route_t))
         != NGX_OK)
     {
@@ -195,12 +200,13 @@ ngx_http_conflict_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_conflict_loc_conf_t *prev = parent;
     ngx_http_conflict_loc_conf_t *conf = child;
 
-    ngx_uint_t    own, policy;
+    ngx_uint_t    own, policy, history;
     const char   *needs;
     ngx_array_t  *rules;
 
     own = (conf->policy != NGX_CONF_UNSET_UINT);
-    needs = ngx_http_conflict_conf_needs_policy(conf);
+    needs = ngx_http_conflict_warn_needs(conf);
+    history = (conf->history != NGX_CONF_UNSET_UINT);
     rules = conf->rules;
 
     if (conf->policy == NGX_CONF_UNSET_UINT) {
@@ -275,6 +281,11 @@ ngx_http_conflict_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     }
 
     ngx_http_conflict_location_warn(cf, conf, own, needs, rules);
+
+    if (history) {
+        ngx_http_conflict_warn_history(cf, conf);
+    }
+
     ngx_http_conflict_directive_resolver_merge(cf, conf, prev);
 
     if (ngx_http_conflict_conf_complete(cf, conf) != NGX_OK) {
@@ -282,42 +293,6 @@ ngx_http_conflict_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
     }
 
     return NGX_CONF_OK;
-}
-
-
-/* what is set on this level, and is of no use without a policy */
-
-static const char *
-ngx_http_conflict_conf_needs_policy(ngx_http_conflict_loc_conf_t *conf)
-{
-    if (conf->require == 1) {
-        return "conflict_require";
-    }
-
-    if (conf->key) {
-        return "conflict_key";
-    }
-
-    if (conf->methods) {
-        return "conflict_methods";
-    }
-
-    if (conf->base != NGX_CONF_UNSET_PTR) {
-        return "conflict_base";
-    }
-
-    if (conf->version != NGX_CONF_UNSET_PTR) {
-        return "conflict_version";
-    }
-
-    if ((conf->inject != NGX_CONF_UNSET_PTR
-         && conf->inject->place != NGX_HTTP_CONFLICT_DEFAULT)
-        || (conf->list != NGX_CONF_UNSET_PTR && conf->list != NULL))
-    {
-        return "conflict_inject";
-    }
-
-    return NULL;
 }
 
 
@@ -417,7 +392,9 @@ ngx_http_conflict_conf_complete(ngx_conf_t *cf,
         /* it shows statistics and writes nothing */
         conf->status_policy = conf->policy;
         conf->policy = NGX_HTTP_CONFLICT_OFF;
-        return NGX_OK;
+
+        return conf->status_inbox.len
+               ? ngx_http_conflict_route_add_status(cf, conf) : NGX_OK;
     }
 
     if (conf->lock) {

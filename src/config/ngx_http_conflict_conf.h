@@ -133,6 +133,8 @@ typedef struct {
     ngx_array_t                       stores;         /* pointers */
     ngx_array_t                       routes;         /* guarded locations */
     ngx_array_t                       unguarded;      /* other locations */
+    ngx_array_t                       statuses;       /* those that show the
+                                                         items of an inbox */
     ngx_array_t                      *gone_routes;    /* of predecessors */
     ngx_array_t                      *left_routes;    /* guarded once, and not
                                                          any more */
@@ -529,11 +531,17 @@ ngx_int_t ngx_http_conflict_location_name(ngx_conf_t *cf,
 ngx_int_t ngx_http_conflict_reload_init_module(ngx_cycle_t *cycle);
 
 
-/* Add a location to nmcf->routes, or to nmcf->unguarded. */
+/* Add a location to nmcf->routes, ->unguarded, or ->statuses. */
 ngx_int_t ngx_http_conflict_route_add(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf);
 ngx_int_t ngx_http_conflict_route_add_unguarded(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
+ngx_int_t ngx_http_conflict_route_add_status(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf);
+
+/* 1 if the location may get requests for the path, on the same server. */
+ngx_uint_t ngx_http_conflict_route_has(ngx_http_conflict_route_t *route,
+    ngx_str_t *server, ngx_str_t *path);
 
 /* All locations are known: warns of locks that no write is checked against. */
 void ngx_http_conflict_route_warn(ngx_conf_t *cf,
@@ -573,6 +581,22 @@ ngx_http_conflict_route_t *ngx_http_conflict_route_find(ngx_array_t *routes,
 ngx_uint_t ngx_http_conflict_route_moved(ngx_http_conflict_route_t *route,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_route_t *old,
     ngx_http_conflict_main_conf_t *omcf);
+
+
+/* A directive of this level that is of no use without a policy, or NULL. */
+const char *ngx_http_conflict_warn_needs(ngx_http_conflict_loc_conf_t *conf);
+
+/* Warns if what conflict_history of this level sets is not kept. */
+void ngx_http_conflict_warn_history(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf);
+
+/* Warns of settings of a guarded location by which it does not guard. */
+void ngx_http_conflict_warn_guarded(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf);
+
+/* All are known: warns of paths that none has, and of bodies none shows. */
+void ngx_http_conflict_warn_unused(ngx_conf_t *cf,
+    ngx_http_conflict_main_conf_t *nmcf);
 
 
 /* Prepares any location for the second function. */

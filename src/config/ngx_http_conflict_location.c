@@ -139,6 +139,8 @@ ngx_http_conflict_location(ngx_conf_t *cf, ngx_http_conflict_loc_conf_t *conf)
         }
     }
 
+    ngx_http_conflict_warn_guarded(cf, conf);
+
     return ngx_http_conflict_upstream_conf(cf, nmcf, conf);
 }
 

@@ -87,6 +87,26 @@ ngx_http_conflict_route_add_unguarded(ngx_conf_t *cf,
 }
 
 
+ngx_int_t
+ngx_http_conflict_route_add_status(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *conf)
+{
+    ngx_http_conflict_route_t      *route;
+    ngx_http_conflict_main_conf_t  *nmcf;
+
+    nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
+
+    route = ngx_http_conflict_route_place(cf, &nmcf->statuses, conf);
+    if (route == NULL) {
+        return NGX_ERROR;
+    }
+
+    route->conf = conf;
+
+    return NGX_OK;
+}
+
+
 void
 ngx_http_conflict_route_warn(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf)
@@ -531,6 +551,26 @@ ngx_http_conflict_route_overlaps(ngx_http_conflict_route_t *a,
     return ngx_http_conflict_route_covers(b, a)
            && !ngx_http_conflict_route_longer(&mcf->routes, a, b)
            && !ngx_http_conflict_route_longer(&mcf->unguarded, a, b);
+}
+
+
+ngx_uint_t
+ngx_http_conflict_route_has(ngx_http_conflict_route_t *route,
+    ngx_str_t *server, ngx_str_t *path)
+{
+    ngx_http_conflict_route_t  target;
+
+    if (route->location.len == 0
+        || !ngx_http_conflict_same(&route->server, server))
+    {
+        return 0;
+    }
+
+    ngx_memzero(&target, sizeof(ngx_http_conflict_route_t));
+    target.prefix = *path;
+
+    return route->regex ? ngx_http_conflict_route_meet(route, &target)
+                        : ngx_http_conflict_route_covers(route, &target);
 }
 
 

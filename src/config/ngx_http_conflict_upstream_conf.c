@@ -3,9 +3,9 @@
  * Copyright (C) the ngx_http_conflict_module authors
  *
  * Settings of nginx's upstream modules: makes their caches let the own GET
- * through, and finds out whether they buffer the request, and change its
- * method.  Checks that their structures are those that the module was built
- * with.
+ * through, and finds out whether they buffer the request, change its method,
+ * and hide what is looked for.  Checks that their structures are those that
+ * the module was built with.
  */
 
 
@@ -23,6 +23,9 @@ static ngx_int_t ngx_http_conflict_upstream_conf_param(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *nlcf, u_char *name, ngx_array_t *params);
 static void ngx_http_conflict_upstream_conf_warn(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *nlcf);
+static void ngx_http_conflict_upstream_conf_hidden(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_http_upstream_conf_t *ucf,
+    ngx_http_conflict_source_t *source, const char *directive);
 static ngx_uint_t ngx_http_conflict_upstream_conf_reads(ngx_str_t *method);
 
 
@@ -68,6 +71,14 @@ ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
         /* with variables in its address it counts as any other handler */
 
         nlcf->upstream |= (ucf->upstream != NULL);
+
+        if (ucf->upstream) {
+            ngx_http_conflict_upstream_conf_hidden(cf, nlcf, ucf,
+                                                   nlcf->version,
+                                                   "conflict_version");
+            ngx_http_conflict_upstream_conf_hidden(cf, nlcf, ucf, nlcf->mtime,
+                                                   "conflict_mtime");
+        }
 
         /* gRPC has no such setting: it always streams */
 
@@ -306,6 +317,34 @@ ngx_http_conflict_upstream_conf_warn(ngx_conf_t *cf,
                        nlcf->method_setting,
                        ngx_http_conflict_upstream_conf_named(nlcf),
                        &cv->value, &nlcf->name);
+}
+
+
+/* as by "proxy_hide_header": the field is not among those of the response */
+
+static void
+ngx_http_conflict_upstream_conf_hidden(ngx_conf_t *cf,
+    ngx_http_conflict_loc_conf_t *nlcf, ngx_http_upstream_conf_t *ucf,
+    ngx_http_conflict_source_t *source, const char *directive)
+{
+    ngx_str_t  *name;
+
+    name = &source->name;
+
+    if (source->place != NGX_HTTP_CONFLICT_HEADER
+        || ucf->hide_headers_hash.buckets == NULL
+        || ngx_hash_find(&ucf->hide_headers_hash,
+                         ngx_hash_key(name->data, name->len), name->data,
+                         name->len)
+           == NULL)
+    {
+        return;
+    }
+
+    ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                       "\"%s header:%V\" in location \"%V\" finds nothing: "
+                       "nginx hides this header, as by \"proxy_hide_header\"",
+                       directive, name, &nlcf->name);
 }
 
 

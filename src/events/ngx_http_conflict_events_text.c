@@ -403,6 +403,13 @@ ngx_http_conflict_events_text_note(ngx_http_conflict_events_text_t *text,
         ngx_http_conflict_events_text_mine(text, &json, writer);
 
     } else {
+
+        if (text->stream->ctx->caller.user.len == 0) {
+            /* all who see the lock know the client that holds it */
+            ngx_str_null(&name[NGX_HTTP_CONFLICT_FEED_USER]);
+            ngx_str_null(&name[NGX_HTTP_CONFLICT_FEED_CLIENT]);
+        }
+
         ngx_http_conflict_json_set_name(&json, "user",
                                         &name[NGX_HTTP_CONFLICT_FEED_USER]);
         ngx_http_conflict_json_set_name(&json, "client",

@@ -496,6 +496,10 @@ ngx_uint_t ngx_http_conflict_version_source_advanced(
 ngx_int_t ngx_http_conflict_view_start(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
+/* The fingerprint of the client's certificate; empty: it has sent none. */
+ngx_int_t ngx_http_conflict_view_certificate(ngx_http_request_t *r,
+    ngx_str_t *fingerprint);
+
 /*
  * The view of a response to "r", the request or its own GET; 0: none
  * ("Vary: *", or too long).

@@ -30,7 +30,7 @@ static void ngx_http_conflict_view_field(
     ngx_http_conflict_view_digest_t *digest, void *data, size_t len);
 static uint64_t ngx_http_conflict_view_final(
     ngx_http_conflict_view_digest_t *digest);
-static ngx_int_t ngx_http_conflict_view_certificate(ngx_http_request_t *r,
+static ngx_int_t ngx_http_conflict_view_tls(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_view_digest_t *digest);
 static ngx_uint_t ngx_http_conflict_view_selects(ngx_str_t *name);
 static ngx_int_t ngx_http_conflict_view_names(ngx_str_t *vary,
@@ -101,7 +101,7 @@ ngx_http_conflict_view_start(ngx_http_request_t *r,
         ctx->caller.known |= (n > 2);
     }
 
-    if (ngx_http_conflict_view_certificate(r, ctx, &digest) != NGX_OK) {
+    if (ngx_http_conflict_view_tls(r, ctx, &digest) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -129,30 +129,51 @@ ngx_http_conflict_view_start(ngx_http_request_t *r,
 }
 
 
-/* an API that is told who has the certificate cannot name a field in Vary */
+/*
+ * A target of "https" is another one than that of "http", and so may be what
+ * the two blocks of a server show.  An API that is told who has a certificate
+ * cannot name a field in Vary.
+ */
 
 static ngx_int_t
-ngx_http_conflict_view_certificate(ngx_http_request_t *r,
+ngx_http_conflict_view_tls(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_view_digest_t *digest)
 {
-#if (NGX_HTTP_SSL)
-
     ngx_str_t  fingerprint;
 
-    if (r->connection->ssl == NULL) {
-        return NGX_OK;
-    }
-
-    if (ngx_ssl_get_fingerprint(r->connection, r->pool, &fingerprint)
-        != NGX_OK)
-    {
+    if (ngx_http_conflict_view_certificate(r, &fingerprint) != NGX_OK) {
         return NGX_ERROR;
     }
+
+#if (NGX_HTTP_SSL)
+
+    if (r->connection->ssl) {
+        ngx_http_conflict_view_field(digest, (void *) "https",
+                                     sizeof("https") - 1);
+    }
+
+#endif
 
     if (fingerprint.len) {
         ngx_http_conflict_view_field(digest, fingerprint.data,
                                      fingerprint.len);
         ctx->caller.known = 1;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_conflict_view_certificate(ngx_http_request_t *r,
+    ngx_str_t *fingerprint)
+{
+    ngx_str_null(fingerprint);
+
+#if (NGX_HTTP_SSL)
+
+    if (r->connection->ssl) {
+        return ngx_ssl_get_fingerprint(r->connection, r->pool, fingerprint);
     }
 
 #endif

@@ -15,6 +15,8 @@
 #define NGX_HTTP_CONFLICT_IDEMPOTENCY_KEY_MIN  20   /* of an unknown caller */
 
 
+static void ngx_http_conflict_idempotency_key_caller(ngx_http_request_t *r,
+    ngx_sha1_t *sha1, ngx_str_t *certificate);
 static void ngx_http_conflict_idempotency_key_fields(ngx_http_request_t *r,
     ngx_sha1_t *sha1, const ngx_str_t *names);
 static ngx_uint_t ngx_http_conflict_idempotency_key_known(
@@ -142,7 +144,7 @@ ngx_http_conflict_idempotency_key_scope(ngx_http_request_t *r,
 {
     u_char                           *p;
     uint64_t                          body;
-    ngx_str_t                         user, text;
+    ngx_str_t                         user, text, certificate;
     ngx_sha1_t                        sha1;
     ngx_http_core_srv_conf_t         *cscf;
     ngx_http_conflict_idempotency_t  *idem;
@@ -154,6 +156,10 @@ ngx_http_conflict_idempotency_key_scope(ngx_http_request_t *r,
     if (ctx->conf->user_set
         && ngx_http_conflict_evaluate(r, ctx->conf->user, &user) != NGX_OK)
     {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_conflict_view_certificate(r, &certificate) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -171,8 +177,7 @@ ngx_http_conflict_idempotency_key_scope(ngx_http_request_t *r,
     ngx_http_conflict_idempotency_key_field(&sha1, &user);
 
     if (user.len == 0) {
-        ngx_http_conflict_idempotency_key_fields(r, &sha1,
-                                     ngx_http_conflict_idempotency_credentials);
+        ngx_http_conflict_idempotency_key_caller(r, &sha1, &certificate);
     }
 
     idem->partition.len = sizeof("idempotency:") - 1
@@ -200,12 +205,26 @@ ngx_http_conflict_idempotency_key_scope(ngx_http_request_t *r,
     ngx_http_conflict_idempotency_key_field(&sha1, &text);
 
     ngx_http_conflict_idempotency_key_fields(r, &sha1, NULL);
-    ngx_http_conflict_idempotency_key_fields(r, &sha1,
-                                     ngx_http_conflict_idempotency_credentials);
+    ngx_http_conflict_idempotency_key_caller(r, &sha1, &certificate);
 
     (void) ngx_http_conflict_idempotency_key_digest(idem->fingerprint, &sha1);
 
     return NGX_OK;
+}
+
+
+/* its credentials */
+
+static void
+ngx_http_conflict_idempotency_key_caller(ngx_http_request_t *r,
+    ngx_sha1_t *sha1, ngx_str_t *certificate)
+{
+    ngx_http_conflict_idempotency_key_fields(r, sha1,
+                                     ngx_http_conflict_idempotency_credentials);
+
+    if (certificate->len) {
+        ngx_http_conflict_idempotency_key_field(sha1, certificate);
+    }
 }
 
 

@@ -75,6 +75,11 @@ for my $method ('PUT', 'PATCH') {
     }
 }
 
+my $r = http('PUT', '/plain/1', body => '{"base_version":1.5}');
+
+is(json($r)->{base_version}, '1.5', 'the base as it was sent');
+unlike($r->{headers}{conflict}, qr/base=/, 'and no other one');
+
 is(scalar(journal()), 0, 'nothing was forwarded');
 is(version(GET('/plain/1')), $v, 'nothing was changed');
 is(scalar(conflicts()), 0, 'these are no conflicts');

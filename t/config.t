@@ -1865,6 +1865,104 @@ invalid value "*" in "conflict_status_frames" directive
 "conflict_status" and another handler of the content, such as "proxy_pass", are mutually exclusive in location "/x/"
 
 
+=== a proxy that is a lock as well
+--- config
+    location /x/ {
+        conflict_key $uri;
+        conflict_user $remote_user;
+        proxy_pass http://api;
+        conflict_lock;
+    }
+--- must_die
+--- error_log
+"conflict_lock" and another handler of the content, such as "proxy_pass", are mutually exclusive in location "/x/"
+
+
+=== a lock that is a proxy as well
+--- config
+    location /x/ {
+        conflict_key $uri;
+        conflict_user $remote_user;
+        conflict_lock;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+"conflict_lock" and another handler of the content, such as "proxy_pass", are mutually exclusive in location "/x/"
+
+
+=== a proxy that is the versions as well
+--- config
+    location /x/ {
+        conflict_key $uri;
+        conflict_user $remote_user;
+        proxy_pass http://api;
+        conflict_versions;
+    }
+--- must_die
+--- error_log
+"conflict_versions" and another handler of the content, such as "proxy_pass", are mutually exclusive in location "/x/"
+
+
+=== the versions that is a proxy as well
+--- config
+    location /x/ {
+        conflict_key $uri;
+        conflict_user $remote_user;
+        conflict_versions;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+"conflict_versions" and another handler of the content, such as "proxy_pass", are mutually exclusive in location "/x/"
+
+
+=== a proxy that is a stream as well
+--- config
+    location /x/ {
+        proxy_pass http://api;
+        conflict_events;
+    }
+--- must_die
+--- error_log
+"conflict_events" and another handler of the content, such as "proxy_pass", are mutually exclusive in location "/x/"
+
+
+=== a stream that is a proxy as well
+--- config
+    location /x/ {
+        conflict_events;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+"conflict_events" and another handler of the content, such as "proxy_pass", are mutually exclusive in location "/x/"
+
+
+=== a proxy that is an inbox as well
+--- config
+    location /x/ {
+        conflict_user $remote_user;
+        proxy_pass http://api;
+        conflict_inbox;
+    }
+--- must_die
+--- error_log
+"conflict_inbox" and another handler of the content, such as "proxy_pass", are mutually exclusive in location "/x/"
+
+
+=== an inbox that is a proxy as well
+--- config
+    location /x/ {
+        conflict_user $remote_user;
+        conflict_inbox;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+"conflict_inbox" and another handler of the content, such as "proxy_pass", are mutually exclusive in location "/x/"
+
+
 === a location within a status is guarded as the server is
 --- config
     conflict version;

@@ -790,6 +790,18 @@ for my $text (' ', ' 0', ' 1 0', ' 0 0 0 0 0 ', ' 0 1 0 0 0 ',
 is(log_count(qr/exited on signal/), 0, 'the worker lives');
 
 
+=== a server that is not one of a cluster
+--- http
+    conflict_store direct redis://127.0.0.1:$TEST_NGINX_REDIS_PORT cluster;
+--- steps
+refused(PUT('/plain/direct', { n => 1 }), 'a write');
+refused(PUT('/plain/direct', { n => 1 }), 'the next one');
+
+is(scalar(journal()), 0, 'nothing was forwarded');
+like(error_log(), qr/"direct": .* is down: the server is not one of a cluster/,
+     'why');
+
+
 === what Redis refuses
 --- steps
 set_doc('/plain/1', { n => 1 });

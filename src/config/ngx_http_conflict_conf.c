@@ -144,7 +144,7 @@ ngx_http_conflict_conf_create_loc(ngx_conf_t *cf)
      *     conf->inbox_all = 0;
      *     conf->status = NGX_HTTP_CONFLICT_STATUS_OFF;
      *     conf->status_policy = 0;
-     *     conf->status_handler = NULL;
+     *     conf->endpoint = NULL;
      *     conf->status_inbox = { 0, NULL };
      *     conf->frames = { 0, NULL };
      *     conf->handler = NULL;
@@ -328,7 +328,7 @@ ngx_http_conflict_conf_merge_block(ngx_conf_t *cf,
     conf->inbox_all = prev->inbox_all;
 
     conf->status = prev->status;
-    conf->status_handler = prev->status_handler;
+    conf->endpoint = prev->endpoint;
 }
 
 
@@ -378,16 +378,15 @@ ngx_http_conflict_conf_complete(ngx_conf_t *cf,
 
     conf->handler = used ? clcf->handler : NULL;
 
-    if (conf->status) {
+    if (used && clcf->handler != conf->endpoint) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%s\" and another handler of the content, such "
+                           "as \"proxy_pass\", are mutually exclusive in "
+                           "location \"%V\"", used, &conf->name);
+        return NGX_ERROR;
+    }
 
-        if (clcf->handler != conf->status_handler) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"conflict_status\" and another handler of "
-                               "the content, such as \"proxy_pass\", are "
-                               "mutually exclusive in location \"%V\"",
-                               &conf->name);
-            return NGX_ERROR;
-        }
+    if (conf->status) {
 
         /* it shows statistics and writes nothing */
         conf->status_policy = conf->policy;

@@ -54,8 +54,13 @@ ngx_http_conflict_lock_conf(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         nlcf->lock->idle = NGX_HTTP_CONFLICT_IDLE;
     }
 
+    nlcf->endpoint = ngx_http_conflict_lock_answer;
+
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    clcf->handler = ngx_http_conflict_lock_answer;
+
+    if (clcf->handler == NULL) {
+        clcf->handler = nlcf->endpoint;
+    }
 
     return NGX_CONF_OK;
 }

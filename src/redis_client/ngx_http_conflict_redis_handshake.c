@@ -186,10 +186,11 @@ ngx_http_conflict_redis_handshake_info(redisAsyncContext *ac, void *data,
     redisReply *reply = data;
     ngx_http_conflict_redis_connection_t *conn = privdata;
 
-    ngx_str_t  info, run_id, replication, role;
+    ngx_str_t  info, run_id, replication, role, cluster;
 
     static ngx_str_t  no_info = ngx_string("no reply to INFO");
     static ngx_str_t  replica = ngx_string("the server is a replica");
+    static ngx_str_t  alone = ngx_string("the server is not one of a cluster");
 
     ngx_http_conflict_redis_handshake_reply(ac, data, privdata);
 
@@ -208,6 +209,8 @@ ngx_http_conflict_redis_handshake_info(redisAsyncContext *ac, void *data,
     ngx_http_conflict_redis_handshake_line(&info, "master_replid:",
                                            &replication);
     ngx_http_conflict_redis_handshake_line(&info, "role:", &role);
+    ngx_http_conflict_redis_handshake_line(&info, "cluster_enabled:",
+                                           &cluster);
 
     if (run_id.len < NGX_HTTP_CONFLICT_REDIS_RUN_ID / 2
         || replication.len < NGX_HTTP_CONFLICT_REDIS_RUN_ID / 2
@@ -227,6 +230,13 @@ ngx_http_conflict_redis_handshake_info(redisAsyncContext *ac, void *data,
         }
 
         /* a replica has the map of slots as well, and redirects calls */
+    }
+
+    /* hosts that name several such servers might each use another one */
+
+    if (conn->client->conf.cluster && cluster.len && cluster.data[0] == '0') {
+        ngx_http_conflict_redis_connection_close(conn, alone.data, alone.len);
+        return;
     }
 
     /*

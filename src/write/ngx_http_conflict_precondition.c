@@ -634,6 +634,9 @@ ngx_http_conflict_precondition_version(ngx_http_conflict_ctx_t *ctx,
     if (!quoted && !ngx_http_conflict_precondition_integer(&tag)
         && (number || pre->base >= CONFLICT_VERSION_LIMIT))
     {
+        /* as it was sent: 1.5 is not the version 1 with a tag */
+        ctx->pre.base = *text;
+
         return NGX_DECLINED;
     }
 

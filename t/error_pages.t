@@ -423,6 +423,47 @@ is($r->{status}, 409, 'a stale write');
 ok(!json($r)->{base_held}, 'of somebody who was shown the page alone');
 
 
+=== a page that keeps the status of an error, from another upstream
+--- config
+    conflict_user $http_x_user;
+    proxy_intercept_errors on;
+    error_page 404 502 503 /sorry.json;
+    location /merge/ {
+        conflict merge;
+        proxy_pass http://api/plain/;
+    }
+    location /version/ {
+        conflict version;
+        proxy_pass http://api/plain/;
+    }
+    location = /sorry.json {
+        proxy_set_header X-Up-Read "";
+        proxy_pass http://api/plain/sorry;
+    }
+--- allow: upstream prematurely closed connection
+--- steps
+set_doc('/plain/sorry', { error => 'down' });
+
+for my $where ('merge', 'version') {
+    my $path = "/$where/1";
+
+    for my $fails ('status=503', 'close') {
+        set_doc('/plain/1', { n => 1, m => 1 });
+
+        my $v = version(PUT($path, { n => 1, m => 1 }, 'X-User: bob'));
+        GET($path, 'X-User: ann');
+        PUT($path, { n => 1, m => 2, base_version => $v }, 'X-User: bob');
+
+        my $r = PUT($path, { n => 1, m => 1, x => 1, base_version => $v },
+                    'X-User: ann', "X-Up-Read: $fails");
+
+        isnt($r->{status}, 200, "$path: a stale write, the GET: $fails");
+        unlike($r->{raw}, qr/down/, 'it is not told the page');
+        like(doc('/plain/1'), qr/"m":2/, 'nor is it merged with it');
+    }
+}
+
+
 === another upstream that has the resource is asked, as a GET would
 --- config
     location / {

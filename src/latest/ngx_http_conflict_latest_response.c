@@ -95,14 +95,14 @@ ngx_http_conflict_latest_response_done(ngx_http_request_t *r, void *data,
 
     /*
      * The status from the upstream, not that of the page of "error_page",
-     * unless the page comes from another upstream, has the status of that, as
-     * by "error_page ... =", and is not what those get that may not see the
+     * unless the page comes from another upstream, nginx gives it no status
+     * ("error_page ... ="), and it is not what those get that may not see the
      * resource.
      */
 
     if (latest->refused
         && (latest->denied || r->upstream == latest->upstream
-            || latest->sent != status
+            || r->err_status
             || (ngx_http_conflict_latest_response_denied(latest->refused)
                 && !ngx_http_conflict_latest_response_guarded(r))))
     {

@@ -179,10 +179,14 @@ ngx_http_conflict_read_page(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
         return 1;
     }
 
+    if (r->err_status != ctx->pass.err_status) {
+        /* given by nginx, whatever the upstream of the page has answered */
+        return 1;
+    }
+
     if (u == ctx->pass.upstream) {
         /* of a handler without an upstream */
-        return r->err_status != ctx->pass.err_status
-               || r->error_page != ctx->pass.error_page;
+        return r->error_page != ctx->pass.error_page;
     }
 
     return (u->headers_in.status_n != r->headers_out.status

@@ -191,9 +191,20 @@ export class Transport {
                 headers: all
             });
 
-            /* the status is valid even if the body is cut off */
+            /*
+             * The status is valid even if the body is cut off, but that of a
+             * 409 says what it means.
+             */
 
-            return { response, text: await response.text().catch(() => '') };
+            const text = await response.text().catch(error => {
+                if (response.status === 409) {
+                    throw error;
+                }
+
+                return '';
+            });
+
+            return { response, text };
 
         } finally {
             clearTimeout(timer);

@@ -145,3 +145,13 @@ test('a page with 404 is no proof that a document was removed', async t => {
         assert.equal((await client.remove('a')).state, state, body);
     }
 });
+
+test('205 has no body, whatever its type', async t => {
+    const client = device(t, { baseUrl, fetch: async (target, { method }) =>
+        method === 'GET' ? new Response('{}', { headers: { ETag: '"a"' } })
+        : new Response(null, { status: 205,
+                               headers: { 'Content-Type': 'text/html' } }) });
+
+    await client.get('x');
+    assert.equal((await client.save('x', { n: 1 })).state, 'done');
+});

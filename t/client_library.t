@@ -182,5 +182,5 @@ told(11, "node $ENV{TEST_NGINX_TOP}/t/clients/pages.js http://127.0.0.1:" . port
 === clients/python
 --- config
 --- steps
-told(28, "python3 $ENV{TEST_NGINX_TOP}/clients/python/test_conflict_client.py http://127.0.0.1:" . port()
+told(31, "python3 $ENV{TEST_NGINX_TOP}/clients/python/test_conflict_client.py http://127.0.0.1:" . port()
          . " http://127.0.0.1:$Conflict::UpPort");

@@ -123,7 +123,7 @@ __DATA__
 --- steps
 node_tests(25, 'nginx.test.js');
 node_tests(4, 'versions.test.js');
-node_tests(20, 'watch.test.js');
+node_tests(21, 'watch.test.js');
 node_tests(6, 'inbox.test.js');
 node_tests(13, 'orders.test.js');
 
@@ -156,7 +156,7 @@ my $top = $ENV{TEST_NGINX_TOP};
 
 return if $Conflict::Store ne 'shm';
 
-node_tests(290, 'merge.test.js', 'outbox.test.js', 'storage.test.js',
+node_tests(292, 'merge.test.js', 'outbox.test.js', 'storage.test.js',
            'package.test.js', 'base.test.js', 'transport.test.js',
            'items.test.js', 'create.test.js');
 is(`$top/build/clients/node_modules/.bin/tsc --noEmit --strict --target es2022 --module nodenext $top/t/clients/types.mts 2>&1`, '', 'its types');

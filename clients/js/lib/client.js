@@ -57,12 +57,8 @@ export class Client extends EventTarget {
         this.#options = { ...options, member, timeout, maxWait, silence,
                           rules, lockUrl, keys };
 
-        this.#storage = guardedStorage(
-            storage || (globalThis.indexedDB ? indexedDBStorage()
-                                             : memoryStorage()),
-            error => this.#storageFailed(error), () => this.#begin());
-
         this.#transport = new Transport(this.#options, base, this.#locks);
+        this.#storage = this.#guarded(storage);
 
         this.#versions = new Versions({
             request: (...args) => this.#transport.request(...args),
@@ -98,6 +94,23 @@ export class Client extends EventTarget {
         /* entries of the previous session */
 
         this.#begin();
+    }
+
+    /* entries for another origin must not be sent with these headers */
+
+    #guarded(storage) {
+        const all = guardedStorage(
+            storage || (globalThis.indexedDB ? indexedDBStorage()
+                                             : memoryStorage()),
+            error => this.#storageFailed(error), () => this.#begin());
+        const isOwn = url => url === null || this.#transport.isOwn(url);
+
+        return {
+            ...all,
+            pending: async () => (await all.pending()).filter(r =>
+                isOwn(r.url)),
+            watch: fn => all.watch(url => isOwn(url) && fn(url))
+        };
     }
 
     #begin() {

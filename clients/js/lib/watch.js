@@ -3,8 +3,9 @@
  * that is watched, which reconnects.  A change by this client is not told.
  */
 
-import { retryAfter } from './answer.js';
+import { isBusy, retryAfter } from './answer.js';
 import { isObject, parse } from './json.js';
+import { RequestError } from './transport.js';
 
 const BACK_OFF = 500;          /* milliseconds, after the first failure */
 const LONGEST = 60000;
@@ -183,7 +184,7 @@ export class Watcher {
     async #refused(response, resources) {
         const { status } = response;
 
-        await response.text().catch(() => '');
+        const text = await response.text().catch(() => '');
 
         if (status === 401) {
             this.#core.emit('unauthorized', { url: response.url });
@@ -193,6 +194,13 @@ export class Watcher {
             for (const resource of resources) {
                 this.#tell(resource, { type: 'gone', status });
             }
+
+        } else if (status >= 400 && status < 500 && !isBusy(status)) {
+            /* such as too many resources: none of them is watched */
+
+            this.#core.emit('error', { error: new RequestError(
+                `the change stream was answered with ${status}`,
+                { status, body: text }) });
         }
 
         return this.#failed(retryAfter(response) ?? 0);

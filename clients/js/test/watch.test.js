@@ -197,6 +197,21 @@ test('without rights it is gone', async t => {
     assert.equal(change.status, 401);
 });
 
+test('more documents than a stream can have', async t => {
+    const b = device(t, user('bob'));
+    const paths = Array.from({ length: 65 }, () => fresh('version'));
+    const all = paths.map(path => watching(t, b, path));
+    const { error } = await event(b, 'error');
+
+    assert.equal(error.status, 400);
+    assert.match(error.body, /more than 64/);
+
+    /* with fewer it goes on */
+
+    all.pop().stop();
+    await all[0].first(c => c.type === 'deleted');
+});
+
 /*
  * A client of an API in the process, which watches "x" and has a write of it
  * whose response is put().  What the streams say is of others; each ends at

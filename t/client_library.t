@@ -123,8 +123,8 @@ __DATA__
 --- steps
 node_tests(25, 'nginx.test.js');
 node_tests(4, 'versions.test.js');
-node_tests(16, 'watch.test.js');
-node_tests(4, 'inbox.test.js');
+node_tests(21, 'watch.test.js');
+node_tests(6, 'inbox.test.js');
 node_tests(13, 'orders.test.js');
 
 
@@ -156,7 +156,7 @@ my $top = $ENV{TEST_NGINX_TOP};
 
 return if $Conflict::Store ne 'shm';
 
-node_tests(281, 'merge.test.js', 'outbox.test.js', 'storage.test.js',
+node_tests(292, 'merge.test.js', 'outbox.test.js', 'storage.test.js',
            'package.test.js', 'base.test.js', 'transport.test.js',
            'items.test.js', 'create.test.js');
 is(`$top/build/clients/node_modules/.bin/tsc --noEmit --strict --target es2022 --module nodenext $top/t/clients/types.mts 2>&1`, '', 'its types');
@@ -176,11 +176,11 @@ is(`$top/build/clients/node_modules/.bin/tsc --noEmit --strict --target es2022 -
 --- steps
 local $ENV{NODE_PATH} = "$ENV{TEST_NGINX_TOP}/build/clients/node_modules";
 
-told(11, "node $ENV{TEST_NGINX_TOP}/t/clients/pages.js http://127.0.0.1:" . port());
+told(12, "node $ENV{TEST_NGINX_TOP}/t/clients/pages.js http://127.0.0.1:" . port());
 
 
 === clients/python
 --- config
 --- steps
-told(28, "python3 $ENV{TEST_NGINX_TOP}/clients/python/test_conflict_client.py http://127.0.0.1:" . port()
+told(31, "python3 $ENV{TEST_NGINX_TOP}/clients/python/test_conflict_client.py http://127.0.0.1:" . port()
          . " http://127.0.0.1:$Conflict::UpPort");

@@ -79,9 +79,11 @@ class Client:
 
     def get(self, path):
         status, headers, doc = self.send('GET', path)
-        found = status == 200
+        found = status in (200, 203)
         if found and doc is None:
             raise Refused(status, 'not JSON')
+        if not found and status not in (404, 410):
+            raise Refused(status, doc)
         self.given.pop(path, None)
         self.known[path] = (headers['ETag'], copy.deepcopy(doc)) \
             if found else (None, None)
@@ -208,7 +210,8 @@ class Client:
     def send(self, method, path, doc=None, headers={}, once=False):
         """Retries with the same bytes and base until there is a response;
         "once": unless it may have been carried out."""
-        data = None if doc is None else json.dumps(doc).encode()
+        data = None if doc is None else \
+            json.dumps(doc, allow_nan=False).encode()
         headers = {**self.headers, **self.tokens.get(path, {}), **headers}
         if data:
             headers['Content-Type'] = 'application/json'
@@ -256,7 +259,7 @@ class Client:
 
 def is_page(status, headers, text):
     """A page instead of a response of the API, as of a hotspot or a login."""
-    if status >= 300 or status == 204 or headers['Conflict']:
+    if status >= 300 or status in (204, 205) or headers['Conflict']:
         return False
     text = text.strip()
     return text.startswith(b'<') or is_html(headers) and parse(text) is None \
@@ -270,7 +273,7 @@ def is_html(headers):
 def parse(text):
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -385,6 +385,42 @@ class Alone(unittest.TestCase):
         with self.assertRaises(Refused):
             self.client.save('a', {'n': 1})
 
+    def test_only_404_and_410_say_that_there_is_nothing(self):
+        read = 200, {'ETag': '"1"'}, b'{"n":0}'
+        for status in 202, 204, 206, 409, 412:
+            body = b'' if status == 204 else b'{"n":0}'
+            self.answers = [read, (409, {}, b'{"error":"in use"}'),
+                            (status, {}, body), (status, {}, body)]
+            self.client.get('a')
+            for request in (lambda: self.client.save('a', None),
+                            lambda: self.client.get('a')):
+                with self.assertRaises(Refused) as c:
+                    request()
+                self.assertEqual(c.exception.args[0], status)
+            self.assertEqual(self.answers, [])
+        self.answers = [(203, {}, b'{"n":1}'), (410, {}, b'')]
+        self.assertEqual(self.client.get('a'), {'n': 1})
+        self.assertIsNone(self.client.get('a'))
+
+    def test_response_that_cannot_be_parsed(self):
+        deep = b'[' * 5000 + b']' * 5000
+        read = 200, {'ETag': '"1"'}, b'{"n":0}'
+        for status, headers, body in (200, {}, deep), \
+                (205, {'Content-Type': 'text/html'}, b''):
+            self.answers = [read, (status, {'ETag': '"2"', **headers}, body)]
+            self.client.get('a')
+            self.assertEqual(self.client.save('a', {'n': 1}), {'n': 1})
+        self.answers = [(200, {}, deep)]
+        with self.assertRaises(Refused):
+            self.client.get('a')
+
+    def test_numbers_that_json_does_not_have(self):
+        self.answers = [(200, {'ETag': '"1"'}, b'{"n":1e400}')]
+        doc = self.client.get('a')
+        with self.assertRaises(ValueError):
+            self.client.save('a', doc)
+        self.assertEqual(len(self.seen), 1)
+
     def test_no_network(self):
         client = Client('http://127.0.0.1:1', tries=1)
         with self.assertRaises(OSError):

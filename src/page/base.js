@@ -2,6 +2,7 @@
 
 const SVG = 'http://www.w3.org/2000/svg';
 const LOCALE = 'en-GB';
+const PATIENCE = 30000;     /* milliseconds, for a response */
 
 /* of the bins, milliseconds */
 
@@ -74,6 +75,28 @@ const KEYS = Object.keys(state);
 
 function $(id) {
     return document.getElementById(id);
+}
+
+/* a response that does not come is no reason to show what is outdated */
+
+async function ask(url, who) {
+    const abort = new AbortController();
+    const timer = setTimeout(() => abort.abort(
+        new Error(who + ' has not responded')), PATIENCE);
+
+    try {
+        const r = await fetch(url, { cache: 'no-store', signal: abort.signal,
+                                     credentials: 'same-origin' });
+
+        if (!r.ok) {
+            throw new Error(who + ' responded with status ' + r.status);
+        }
+
+        return await r.text();
+
+    } finally {
+        clearTimeout(timer);
+    }
 }
 
 /* inserts strings as text, so that no data becomes markup */

@@ -30,14 +30,7 @@ function exact(name, value, context) {
 }
 
 async function askInbox(query) {
-    const r = await fetch(heldUrl(query), { cache: 'no-store',
-                                            credentials: 'same-origin' });
-
-    if (!r.ok) {
-        throw new Error('the inbox responded with status ' + r.status);
-    }
-
-    return JSON.parse(await r.text(), exact);
+    return JSON.parse(await ask(heldUrl(query), 'the inbox'), exact);
 }
 
 async function loadHeld() {

@@ -408,15 +408,8 @@ async function load() {
     clearTimeout(timer);
 
     try {
-        const r = await fetch('?format=json&limit=' + limit,
-                              { cache: 'no-store',
-                                credentials: 'same-origin' });
-
-        if (!r.ok) {
-            throw new Error('nginx responded with status ' + r.status);
-        }
-
-        const json = await r.json();
+        const json = JSON.parse(await ask('?format=json&limit=' + limit,
+                                          'nginx'));
 
         if (turn !== loads) {
             return;

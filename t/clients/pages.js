@@ -106,6 +106,23 @@ function meddle(name, doc) {
         url + '/api/counter', doc => ({ ...doc, n: doc.n + 1 }))));
     is(await get('counter'), { n: 5 }, 'fetch');
 
+    globalThis.fetch = async (target, options) => {
+        if (options?.method === 'PUT') {
+            globalThis.fetch = fetch;
+
+            return new Response('{}', { status: 503,
+                                        headers: { 'Retry-After': '0' } });
+        }
+
+        return fetch(target, options);
+    };
+
+    await update(url + '/api/counter', doc => {
+        doc.n--;
+        return doc;
+    });
+    is(await get('counter'), { n: 4 }, 'the same bytes are sent again');
+
     const { guard } = await load('axios.mjs', example(page, 'axios', 'js'));
     const one = axios.create({ baseURL: url }), two = axios.create({
         baseURL: url

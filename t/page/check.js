@@ -599,6 +599,23 @@ async function inbox(browser) {
         await page.locator('#problem').waitFor({ state: 'hidden' });
         check(true, 'and goes on');
 
+        /* one that does not respond at all */
+
+        const other = await open(browser);
+
+        await other.clock.install();
+        await other.reload();
+        await other.route('**/dashboard?format=json*', () => {});
+
+        const asked = other.waitForRequest('**/dashboard?format=json*');
+
+        await other.clock.runFor(6000);
+        await asked;
+        await other.clock.runFor(31000);
+        check(await appears(other, '#problem', 'nginx has not responded'),
+              'nor does it wait forever');
+        await other.context().close();
+
         await inbox(browser);
 
     } catch (e) {

@@ -76,7 +76,7 @@ export function isPage(response, text) {
     const { outcome } = readConflict(response.headers.get('conflict'));
     const type = response.headers.get('content-type') || '';
 
-    if (outcome || response.status === 204) {
+    if (outcome || [204, 205].includes(response.status)) {
         return false;
     }
 
@@ -84,6 +84,12 @@ export function isPage(response, text) {
            || (/^(text\/html|application\/xhtml)/i.test(type)
                && parse(text) === undefined
                && !(text.trim() === '' && response.headers.has('etag')));
+}
+
+/* it may be answered later, whatever the request */
+
+export function isBusy(status) {
+    return [408, 425, 429].includes(status);
 }
 
 /* a redirection, usually to a login page, is never followed */
@@ -143,8 +149,10 @@ export function judge(response, text, link) {
         return { then: 'login' };
     }
 
-    if (status === 429 || status === 425 || status === 408) {
-        return { then: 'wait', all: status === 429 };
+    if (isBusy(status)) {
+        /* 408 is also what some proxies say if the API has not answered */
+
+        return { then: 'wait', unknown: status === 408, all: status === 429 };
     }
 
     if (status >= 500) {

@@ -57,12 +57,8 @@ export class Client extends EventTarget {
         this.#options = { ...options, member, timeout, maxWait, silence,
                           rules, lockUrl, keys };
 
-        this.#storage = guardedStorage(
-            storage || (globalThis.indexedDB ? indexedDBStorage()
-                                             : memoryStorage()),
-            error => this.#storageFailed(error), () => this.#begin());
-
         this.#transport = new Transport(this.#options, base, this.#locks);
+        this.#storage = this.#guarded(storage);
 
         this.#versions = new Versions({
             request: (...args) => this.#transport.request(...args),
@@ -76,7 +72,12 @@ export class Client extends EventTarget {
             changed: (url, record) => this.#changed(url, record),
             rulesOf: url => this.#rulesOf(url),
             progress: () => this.#progress(),
-            refresh: url => this.#read(url),
+            refresh: async url => {
+                const { record } = await this.#read(url);
+
+                this.#watcher.seen(url, record?.known?.version);
+            },
+            has: (...args) => this.#has(...args),
             moved: url => this.#moved(url),
             shown: (url, state) => this.#shownFirst(url, state)
         };
@@ -93,6 +94,23 @@ export class Client extends EventTarget {
         /* entries of the previous session */
 
         this.#begin();
+    }
+
+    /* entries for another origin must not be sent with these headers */
+
+    #guarded(storage) {
+        const all = guardedStorage(
+            storage || (globalThis.indexedDB ? indexedDBStorage()
+                                             : memoryStorage()),
+            error => this.#storageFailed(error), () => this.#begin());
+        const isOwn = url => url === null || this.#transport.isOwn(url);
+
+        return {
+            ...all,
+            pending: async () => (await all.pending()).filter(r =>
+                isOwn(r.url)),
+            watch: fn => all.watch(url => isOwn(url) && fn(url))
+        };
     }
 
     #begin() {
@@ -157,6 +175,7 @@ export class Client extends EventTarget {
 
                 this.#shown.set(url, edit ? ofEdit(edit)
                                           : { state: record.known });
+                this.#watcher.seen(url, record.known?.version);
 
                 return { ...view(url, record, edit), ...stale && { stale } };
             }
@@ -311,11 +330,10 @@ export class Client extends EventTarget {
         this.#shown.set(url, mine);
 
         mine.stored = this.#storage.update(url, (r, seq) => {
-            const nothing = plain === null && !r?.entry && r?.known?.absent;
+            const how = { url, text: plain, at: Date.now(), mark, shown,
+                          version };
 
-            return nothing ? r : entries.edit(r, seq, {
-                url, text: plain, at: Date.now(), mark, shown, version
-            });
+            return entries.isNothing(r, how) ? r : entries.edit(r, seq, how);
         });
 
         const record = await mine.stored;
@@ -345,10 +363,12 @@ export class Client extends EventTarget {
         return this.#creations.create(this.#transport.url(path), doc);
     }
 
-    /* what was created is what the application shows, if it shows nothing */
+    /* what was created is what the application shows, if it shows no other */
 
     #shownFirst(url, state) {
-        if (!this.#shown.has(url)) {
+        const { mark, state: seen } = this.#shown.get(url) || {};
+
+        if (!seen || (seen.absent && !mark)) {
             this.#shown.set(url, { state });
         }
     }
@@ -520,6 +540,20 @@ export class Client extends EventTarget {
         return this.#watcher.watch(this.#transport.url(path), handler);
     }
 
+    /*
+     * True: this client has shown that version, or null, a deletion, or the
+     * outbox has written it.  The storage may have what another tab has read.
+     */
+
+    #has(url, { known, last, entry } = {}, version) {
+        const shown = this.#shown.get(url)?.state;
+        const is = state => version === null ? !!state?.absent
+                            : String(state?.version) === String(version);
+
+        return is(shown) || (is(known)
+                             && (!shown || !!entry || is(last?.state)));
+    }
+
     /* resolves when the entry of a resource has changed, or a little later */
 
     #moved(url) {
@@ -584,6 +618,10 @@ export class Client extends EventTarget {
 
     #changed(url, record) {
         this.#watcher.seen(url, record?.known?.version);
+        this.#told(url, record);
+    }
+
+    #told(url, record) {
         this.#emit('state', { ...view(url, record, this.#own(url, record)),
                               durable: this.#storage.isDurable(url) });
         this.#progress();
@@ -640,7 +678,13 @@ export class Client extends EventTarget {
                 this.#creations.changed(url, record);
 
             } else {
-                this.#changed(url, record);
+                const version = record?.known?.version ?? null;
+
+                if (version !== null && this.#has(url, record, version)) {
+                    this.#watcher.seen(url, version);
+                }
+
+                this.#told(url, record);
             }
 
             if (!this.#sender.busy) {

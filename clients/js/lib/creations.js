@@ -483,7 +483,7 @@ export class Creations {
 
     async #made(location, state, own) {
         await this.#core.storage.update(location, r =>
-            r?.entry || r?.known ? r
+            r?.entry || (r?.known && !r.known.absent) ? r
                 : { ...r, url: location, known: state, entry: null });
 
         if (own) {

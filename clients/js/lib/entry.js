@@ -94,6 +94,13 @@ function begin(seq, { text, at, mark }, { base, chain }) {
     };
 }
 
+/* true: a removal of what its client has shown as absent, and still is */
+
+export function isNothing(record, how) {
+    return how.text === null && !record?.entry && !!record?.known?.absent
+           && !!baseOf(record, how).base.absent;
+}
+
 /* the entry has ended: the next one becomes the entry */
 
 function ended(record) {
@@ -323,6 +330,19 @@ export function wait(record, { unknown, retryAt, reason }) {
     }
 
     return { ...record, entry: next };
+}
+
+/* it could not be handled, as by rules that throw: others go on meanwhile */
+
+export function putAside(record, { retryAt, reason }) {
+    const { entry } = record;
+    const lost = entry.state === 'sending' && !!entry.link;
+
+    return {
+        ...record,
+        entry: { ...entry, tries: entry.tries + 1, retryAt, reason,
+                 state: lost ? 'unknown' : entry.state }
+    };
 }
 
 /*

@@ -1,8 +1,17 @@
 /* The inbox of the server: bodies that lost a conflict, resolved later. */
 
+import { isPage } from './answer.js';
 import { keepMine, keepTheirs } from './asker.js';
-import { parse } from './json.js';
+import { isObject, parse } from './json.js';
 import { RequestError, Transport } from './transport.js';
+
+/* a lock, or a write that is not answered yet, says nothing of the resource */
+
+function isStale({ status }, body) {
+    return status === 412 || (status === 409
+        && !['locked', 'write_in_progress'].includes(isObject(body)
+                                                     ? body.error : ''));
+}
 
 export class Inbox {
     #url; #transport;
@@ -58,7 +67,7 @@ export class Inbox {
                 ...(mine ? {} : { 'Content-Type': type || 'application/json' })
             },
             body: mine ? undefined : JSON.stringify(answer)
-        }, [409, 412]);
+        }, isStale);
 
         /* "server_wins" drops a write with 200; 202 is not done yet */
 
@@ -66,7 +75,7 @@ export class Inbox {
                && !/^dropped/.test(response.headers.get('Conflict') ?? '');
     }
 
-    async #ask(method, query, options = {}, expected = []) {
+    async #ask(method, query, options = {}, expects = () => false) {
         const url = new URL(this.#url);
 
         for (const [name, value] of Object.entries(query)) {
@@ -79,16 +88,21 @@ export class Inbox {
             method, cache: 'no-store', ...options
         });
 
-        if (!response.ok && !expected.includes(response.status)) {
-            throw new RequestError(`${method} ${url.href}: ${response.status}`,
-                                   { status: response.status, body: text });
+        const body = parse(text);
+        const failed = why => new RequestError(
+            `${method} ${url.href}: ${why}`,
+            { status: response.status, body: text });
+
+        if (!response.ok && !expects(response, body)) {
+            throw failed(response.status);
         }
 
-        const body = parse(text);
+        if (response.ok && isPage(response, text)) {
+            throw failed('a page instead of the response');
+        }
 
         if (method === 'GET' && body === undefined) {
-            throw new RequestError(`GET ${url.href}: no JSON`,
-                                   { status: response.status, body: text });
+            throw failed('no JSON');
         }
 
         return { response, body };

@@ -5,7 +5,7 @@
 
 import * as entries from './entry.js';
 import { holdsBack, inTurn } from './creations.js';
-import { isSameState, judge, readConflict, reasonOf, retryAfter }
+import { isBusy, isSameState, judge, readConflict, reasonOf, retryAfter }
     from './answer.js';
 import { equal, parse } from './json.js';
 import { isWhole, view } from './view.js';
@@ -136,8 +136,9 @@ export class Sender {
                     return;
                 }
 
-                more = entry.create ? await this.#create(url)
-                                    : await this.#sendOne(url);
+                more = await (entry.create ? this.#create(url)
+                                           : this.#sendOne(url))
+                    .catch(error => this.#failed(url, error));
 
                 if (more === 'network' && !await this.#isStubborn(url)) {
                     return;
@@ -150,6 +151,25 @@ export class Sender {
                 waits.add(entry.create);
             }
         }
+    }
+
+    /* an error of one entry must not hold up the others */
+
+    async #failed(url, error) {
+        this.#core.emit('error', { url, error });
+
+        const record = await this.#core.storage.update(url, r =>
+            r?.entry && entries.isSendable(r.entry)
+            ? entries.putAside(r, {
+                retryAt: Date.now() + this.wait(r.entry.tries, null),
+                reason: { kind: 'error', error: error.name,
+                          detail: error.message }
+            }) : r ?? null);
+
+        (record?.entry?.create ? this.#core.creations : this.#core)
+            .changed(url, record);
+
+        return 'other';
     }
 
     async #create(url) {
@@ -418,7 +438,7 @@ export class Sender {
             this.#core.emit('unauthorized', { url });
 
         } else if (error.status >= 400 && error.status < 500
-                   && error.status !== 429)
+                   && !isBusy(error.status) && error.status !== 423)
         {
             await this.#park(url, link, reason || {
                 kind: 'status', status: error.status, error: null,

@@ -37,6 +37,15 @@ function nameOf(device) {
     };
 }
 
+/* a function of the application that never answers must not hold up others */
+
+function within(signal, promise) {
+    return new Promise((resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason));
+        promise.then(resolve, reject);
+    });
+}
+
 export class Transport {
     #options; #base; #locks; #named;
 
@@ -53,13 +62,17 @@ export class Transport {
         const url = new URL(/^[a-z][a-z0-9+.-]*:/i.test(path) ? path
                             : this.#base + String(path).replace(/^\/+/, ''));
 
-        if (url.origin !== new URL(this.#base).origin) {
+        if (!this.isOwn(url.href)) {
             throw new TypeError(`${url.href} is not at ${this.#base}`);
         }
 
         url.hash = '';
 
         return url.href;
+    }
+
+    isOwn(url) {
+        return new URL(url).origin === new URL(this.#base).origin;
     }
 
     /* the current document, in the form of record.known */
@@ -136,7 +149,7 @@ export class Transport {
         const { eventsUrl = '/events' } = this.#options;
         const url = new URL(eventsUrl, this.#base);
 
-        if (url.origin !== new URL(this.#base).origin) {
+        if (!this.isOwn(url.href)) {
             throw new TypeError(`${url.href} is not at ${this.#base}`);
         }
 
@@ -147,9 +160,11 @@ export class Transport {
 
     async stream(url, id, signal) {
         const { fetch = globalThis.fetch } = this.#options;
-        const headers = await this.#headersOf(url, { method: 'GET' }, {
+        const headers = await within(signal, this.#headersOf(url, {
+            method: 'GET'
+        }, {
             Accept: 'text/event-stream', ...id && { 'Last-Event-ID': id }
-        });
+        }));
 
         return fetch(url, { method: 'GET', cache: 'no-store',
                             redirect: 'manual', signal, headers });
@@ -177,13 +192,14 @@ export class Transport {
 
     async request(url, { headers, timeout, ...options }) {
         const { fetch = globalThis.fetch } = this.#options;
-        const all = await this.#headersOf(url, options, headers);
-
         const abort = new AbortController();
         const timer = setTimeout(() => abort.abort(),
                                  timeout || this.#options.timeout);
 
         try {
+            const all = await within(abort.signal, this.#headersOf(
+                url, options, headers));
+
             /* the target of a redirection must not receive the headers */
 
             const response = await fetch(url, {
@@ -191,9 +207,20 @@ export class Transport {
                 headers: all
             });
 
-            /* the status is valid even if the body is cut off */
+            /*
+             * The status is valid even if the body is cut off, but that of a
+             * 409 says what it means.
+             */
 
-            return { response, text: await response.text().catch(() => '') };
+            const text = await response.text().catch(error => {
+                if (response.status === 409) {
+                    throw error;
+                }
+
+                return '';
+            });
+
+            return { response, text };
 
         } finally {
             clearTimeout(timer);

@@ -3,6 +3,10 @@
  * that is watched, which reconnects.  A change by this client is not told.
  */
 
+import { isBusy, retryAfter } from './answer.js';
+import { isObject, parse } from './json.js';
+import { RequestError } from './transport.js';
+
 const BACK_OFF = 500;          /* milliseconds, after the first failure */
 const LONGEST = 60000;
 const JITTER = 0.5;
@@ -110,16 +114,20 @@ export class Watcher {
         }
     }
 
-    #failed(retryAfter = 0) {
+    #failed(after = 0) {
         const wait = Math.min(LONGEST, BACK_OFF * 2 ** this.#failures++);
 
-        return Math.max(wait, retryAfter * 1000);
+        return Math.max(wait, after);
     }
 
+    /* a timer that is too long for the browser ends at once */
+
     #pause(wait) {
+        const most = Math.min(wait, this.#core.options.maxWait);
+
         return new Promise(resolve => {
             const timer = setTimeout(resolve,
-                                     wait * (1 + JITTER * Math.random()));
+                                     most * (1 + JITTER * Math.random()));
 
             this.#wake = () => {
                 clearTimeout(timer);
@@ -176,7 +184,7 @@ export class Watcher {
     async #refused(response, resources) {
         const { status } = response;
 
-        await response.text().catch(() => '');
+        const text = await response.text().catch(() => '');
 
         if (status === 401) {
             this.#core.emit('unauthorized', { url: response.url });
@@ -186,9 +194,16 @@ export class Watcher {
             for (const resource of resources) {
                 this.#tell(resource, { type: 'gone', status });
             }
+
+        } else if (status >= 400 && status < 500 && !isBusy(status)) {
+            /* such as too many resources: none of them is watched */
+
+            this.#core.emit('error', { error: new RequestError(
+                `the change stream was answered with ${status}`,
+                { status, body: text }) });
         }
 
-        return this.#failed(Number(response.headers.get('retry-after')) || 0);
+        return this.#failed(retryAfter(response) ?? 0);
     }
 
     async #read(body, heard) {
@@ -220,7 +235,7 @@ export class Watcher {
         const field = {};
 
         for (const line of block.split('\n')) {
-            const [, name, value] = /^([a-z]+): ?(.*)$/.exec(line) || [];
+            const [, name, value] = /^([a-z]+): ?(.*)$/s.exec(line) || [];
 
             if (name) {
                 field[name] = value;
@@ -235,19 +250,21 @@ export class Watcher {
             this.#retry = Number(field.retry);
         }
 
-        if (!field.event) {
-            return;
-        }
-
-        const { resource, ...data } = JSON.parse(field.data);
-
         if (field.event === 'reset') {
             /* the states of all follow */
             this.#id = null;
             return;
         }
 
-        this.#inTurn(resource, field.event, data);
+        /* an event of another server does not end those that follow */
+
+        const said = parse(field.data);
+
+        if (field.event && isObject(said)) {
+            const { resource, ...data } = said;
+
+            this.#inTurn(resource, field.event, data);
+        }
     }
 
     /*
@@ -321,16 +338,14 @@ export class Watcher {
             record = await storage.read(one.url);
         }
 
-        const { known } = record || {};
-
         if (event === 'deleted') {
-            return !known?.absent;
+            return !this.#core.has(one.url, record, null);
         }
 
         /* null: the upstream owns the versions */
 
         return version === null
-               || (String(known?.version) !== String(version)
+               || (!this.#core.has(one.url, record, version)
                    && !this.#seen.get(one.url)?.includes(String(version)));
     }
 

@@ -7,8 +7,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { keepMine, keepTheirs, memoryStorage } from '../node.js';
-import { baseUrl, conflict, device, event, gate, networkError, reader, strict,
-         tagged }
+import { baseUrl, conflict, device, event, fakeFetch, gate, networkError,
+         reader, strict, tagged }
     from './helpers.js';
 
 test('the base is what this client was shown, not another tab', async t => {
@@ -609,4 +609,41 @@ test('sum: an increment after a lost response', async t => {
     await Promise.all([first, second]);
     await client.flush();
     assert.deepEqual(asked.map(c => c.local), [{ n: 3 }]);
+});
+
+/* what was read as absent is there now, which only the list has shown */
+
+test('a removal of what an earlier GET did not find is sent', async t => {
+    for (const how of ['list', 'version', 'create']) {
+        let there = false;
+        const { fetch, requests } = fakeFetch(r =>
+            r.method === 'POST' ? [201, { Location: '/api/notes/9' }, { n: 1 }]
+            : r.method === 'DELETE' ? [204]
+            : r.path === '/api/notes'
+            ? [200, { Conflict: 'passed' }, { data: [{ id: 9, version: 7 }] }]
+            : there ? [200, tagged(7), { n: 1 }] : [404, {}, {}]);
+        const client = device(t, { baseUrl, fetch });
+
+        await client.get('notes/9');
+        there = true;
+
+        if (how === 'list') {
+            await client.list('notes', { item: id => `notes/${id}` });
+
+        } else if (how === 'create') {
+            await client.create('notes', { n: 1 });
+        }
+
+        const gone = await client.remove('notes/9', how === 'version'
+                                                    ? { version: 7 } : {});
+        const { method, headers } = requests.at(-1);
+
+        assert.deepEqual([gone.state, method, headers.get('if-match')],
+                         ['done', 'DELETE', '"7"'], how);
+
+        const { length } = requests;
+
+        assert.equal((await client.remove('notes/9')).state, 'done');
+        assert.equal(requests.length, length, 'it is gone');
+    }
 });

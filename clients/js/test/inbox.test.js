@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test as nodeTest } from 'node:test';
 
 import { createInbox, keepMine, keepTheirs, RequestError } from '../node.js';
-import { device, fresh, journal, url } from './helpers.js';
+import { baseUrl, device, fakeFetch, fresh, journal, url } from './helpers.js';
 
 const test = (name, fn) => nodeTest(name, { skip: !url && 'no nginx' }, fn);
 
@@ -88,4 +88,43 @@ test('a page at a time', async t => {
     assert.equal(one.items.length, 1);
     assert.ok(two.items[0].held_at < one.items[0].held_at);
     await assert.rejects(ann.list({ limit: 0 }), { status: 400 });
+});
+
+/* responses of another server, or in another place */
+
+function answered(...answer) {
+    return createInbox({ url: baseUrl, ...fakeFetch(() => answer) });
+}
+
+const shown = { item: { id: 'a' }, version: 5 };
+
+nodeTest('a page of a login or a hotspot has resolved nothing', async () => {
+    const page = answered(200, { 'Content-Type': 'text/html' }, '<html>');
+
+    for (const asked of [page.resolve(shown, keepMine),
+                         page.resolve(shown, { text: 'both' }),
+                         page.resolve(shown, keepTheirs), page.discard('a')])
+    {
+        await assert.rejects(asked, { name: 'RequestError', status: 200 });
+    }
+
+    const api = answered(200, { 'Content-Type': 'text/html',
+                                Conflict: 'passed;version=6' }, '');
+
+    assert.equal(await api.resolve(shown, keepMine), true);
+});
+
+nodeTest('false says that the resource has changed, and nothing else',
+         async () => {
+    for (const error of ['locked', 'write_in_progress']) {
+        await assert.rejects(answered(409, {}, { error }).resolve(
+            shown, keepMine), { name: 'RequestError', status: 409 });
+    }
+
+    for (const [status, body] of [[412, ''],
+                                  [409, { error: 'version_conflict' }]])
+    {
+        assert.equal(await answered(status, {}, body).resolve(
+            shown, keepMine), false);
+    }
 });

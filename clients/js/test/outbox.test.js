@@ -39,7 +39,7 @@ for (const status of [400, 403, 405, 406, 413, 414, 415, 422, 428, 431]) {
 }
 
 for (const [status, headers, body, unknown] of [
-    [408, {}, null, false], [425, {}, null, false], [429, {}, null, false],
+    [408, {}, null, true], [425, {}, null, false], [429, {}, null, false],
     [423, {}, { error: 'locked', lock: { user: 'ann' } }, false],
     [409, {}, { error: 'locked', lock: { user: 'ann' } }, false],
     [409, {}, { error: 'write_in_progress' }, false],
@@ -765,4 +765,89 @@ test('random faults', async () => {
     }
 
     assert.ok(writes > 300, `${writes} writes`);
+});
+
+test('an error of one entry does not hold up the others', async t => {
+    let bad = true;
+    const { client } = await reader(t, r =>
+        r.path === '/api/a' ? conflict(2, { n: 9 }) : [204, tagged(2)], {
+        rules: url => {
+            if (bad && url.endsWith('/a')) {
+                throw new TypeError('no such rule');
+            }
+
+            return {};
+        }
+    });
+
+    const a = await client.save('a', { n: 1 });
+    const b = await client.save('b', { n: 1 });
+
+    assert.deepEqual([a.state, a.reason.kind, a.reason.detail, b.state],
+                     ['unknown', 'error', 'no such rule', 'done']);
+    assert.ok(a.retryAt > Date.now());
+    assert.equal((await event(client, 'error')).url, baseUrl + 'a');
+
+    bad = false;
+    await client.flush();
+    assert.equal((await client.entries())[0].state, 'conflict');
+});
+
+test('an error of a creation does not hold up the others', async t => {
+    let bad = true;
+    const { client, requests } = await reader(t, r =>
+        r.method === 'POST' ? [201] : [204, tagged(2)], {
+        idempotent: () => {
+            if (bad) {
+                throw new TypeError('unknown');
+            }
+        }
+    });
+
+    assert.equal((await client.create('c', { n: 1 })).state, 'queued');
+    assert.equal((await client.save('b', { n: 1 })).state, 'done');
+    assert.equal((await event(client, 'error')).error.message, 'unknown');
+
+    bad = false;
+    await client.flush();
+    assert.deepEqual(await client.entries(), []);
+    assert.deepEqual(requests.map(r => r.method), ['PUT', 'POST']);
+});
+
+for (const status of [408, 423, 425, 429]) {
+    test(`a GET with ${status} does not park the edit`, async t => {
+        let busy = false;
+        const { client } = await reader(t, r =>
+            r.method === 'GET' ? busy ? [status] : [200, tagged(1), { n: 0 }]
+            : r.headers.get('if-match') === '"2"' ? [204, tagged(3)] : [412],
+            { reads: true });
+
+        busy = true;
+        assert.equal((await client.save('a', { n: 1 })).state, 'queued');
+
+        /* the version is that of the edit: the API has another reason */
+
+        busy = false;
+        await client.flush();
+        assert.equal((await client.entries())[0].reason.status, 412);
+    });
+}
+
+test('a 409 that is cut off is sent again', async t => {
+    let n = 0;
+    const cut = () => new ReadableStream({
+        start(stream) {
+            stream.enqueue(new TextEncoder().encode('{"error":"lock'));
+            stream.error(new TypeError('terminated'));
+        }
+    });
+    const client = device(t, { baseUrl, fetch: async (url, { method }) =>
+        method === 'GET' ? new Response('{}', { headers: tagged(1) })
+        : ++n === 1 ? new Response(cut(), { status: 409 })
+        : new Response(null, { status: 204, headers: tagged(2) }) });
+
+    await client.get('a');
+    assert.equal((await client.save('a', { n: 1 })).state, 'unknown');
+    await client.flush();
+    assert.deepEqual([await client.entries(), n], [[], 2]);
 });

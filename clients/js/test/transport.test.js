@@ -5,7 +5,8 @@ import { createServer } from 'node:http';
 import { test } from 'node:test';
 
 import { readConflict } from '../lib/answer.js';
-import { baseUrl, device, event, fakeFetch, reader, tagged }
+import { memoryStorage } from '../node.js';
+import { baseUrl, device, event, fakeFetch, networkError, reader, tagged }
     from './helpers.js';
 
 test('an HTML page is known by its body, an answer by its status',
@@ -144,4 +145,64 @@ test('a page with 404 is no proof that a document was removed', async t => {
         asked = 1;
         assert.equal((await client.remove('a')).state, state, body);
     }
+});
+
+test('205 has no body, whatever its type', async t => {
+    const client = device(t, { baseUrl, fetch: async (target, { method }) =>
+        method === 'GET' ? new Response('{}', { headers: { ETag: '"a"' } })
+        : new Response(null, { status: 205,
+                               headers: { 'Content-Type': 'text/html' } }) });
+
+    await client.get('x');
+    assert.equal((await client.save('x', { n: 1 })).state, 'done');
+});
+
+test('edits for another API are not sent with the headers of this one',
+     async t => {
+    const storage = memoryStorage();
+    let up = false;
+    const api = fakeFetch(() => up ? [204, tagged(2)] : networkError());
+    const of = host => device(t, {
+        baseUrl: `https://${host}.test/`, fetch: api.fetch, storage,
+        headers: { Authorization: host }, idempotent: true
+    });
+    const old = of('old');
+
+    await old.save('x', { n: 1 }, { version: null });
+    await old.create('y', { n: 1 });
+    await old.close();
+
+    up = true;
+    api.requests.length = 0;
+
+    const now = of('new');
+
+    await now.flush();
+    assert.deepEqual([api.requests, await now.entries()], [[], []]);
+
+    /* but they are not lost */
+
+    const again = of('old');
+
+    await again.flush();
+    assert.deepEqual(api.requests.map(r => [
+        r.url, r.headers.get('authorization')
+    ]), [['https://old.test/x', 'old'], ['https://old.test/y', 'old']]);
+});
+
+test('headers() that does not answer ends as a request does', async t => {
+    let hangs = true;
+    const { fetch, requests } = fakeFetch(() => [204, tagged(2)]);
+    const client = device(t, {
+        baseUrl, fetch, timeout: 100,
+        headers: () => hangs ? new Promise(() => {}) : { Authorization: 'a' }
+    });
+
+    const { state, reason } = await client.save('a', { n: 1 },
+                                                { version: null });
+
+    assert.deepEqual([state, reason.kind], ['unknown', 'network']);
+    hangs = false;
+    await client.flush();
+    assert.deepEqual([requests.length, await client.entries()], [1, []]);
 });

@@ -7,6 +7,8 @@ import { memoryStorage } from '../node.js';
 import { baseUrl, device, event, fresh, gate, networkError, tagged, url }
     from './helpers.js';
 
+const bytes = text => new TextEncoder().encode(text);
+
 /* what a client was told of a path, and a wait for one of it */
 
 function watching(t, client, path) {
@@ -195,6 +197,21 @@ test('without rights it is gone', async t => {
     assert.equal(change.status, 401);
 });
 
+test('more documents than a stream can have', async t => {
+    const b = device(t, user('bob'));
+    const paths = Array.from({ length: 65 }, () => fresh('version'));
+    const all = paths.map(path => watching(t, b, path));
+    const { error } = await event(b, 'error');
+
+    assert.equal(error.status, 400);
+    assert.match(error.body, /more than 64/);
+
+    /* with fewer it goes on */
+
+    all.pop().stop();
+    await all[0].first(c => c.type === 'deleted');
+});
+
 /*
  * A client of an API in the process, which watches "x" and has a write of it
  * whose response is put().  What the streams say is of others; each ends at
@@ -221,8 +238,7 @@ async function unanswered(t, streams, put, options = {}) {
 
             said.length = n < streams ? 2 : 3;
 
-            stream.enqueue(new TextEncoder().encode('retry: 1\n'
-                                                    + said.join('')));
+            stream.enqueue(bytes('retry: 1\n' + said.join('')));
 
             if (n < streams) {
                 stream.close();
@@ -302,4 +318,114 @@ test('close() while a change waits is no error', async t => {
     await new Promise(resolve => setTimeout(resolve, 500));
     assert.deepEqual(w.told, []);
     assert.deepEqual(client.seen.filter(e => e.type === 'error'), []);
+});
+
+/* an API with a version, and streams that stay open */
+
+function streaming(first = ': hello\n\n') {
+    const api = { version: 1, streams: [], fetch };
+
+    api.say = (name, data) => api.streams.at(-1).enqueue(bytes(
+        `event: ${name}\ndata: ${JSON.stringify({ resource: '/api/x', ...data,
+                                                   mine: false })}\n\n`));
+
+    async function fetch(target, { signal }) {
+        if (new URL(target).pathname !== '/events') {
+            return api.version === null ? new Response('{}', { status: 404 })
+                   : new Response('{}', { headers: tagged(api.version) });
+        }
+
+        return new Response(new ReadableStream({
+            start(stream) {
+                api.streams.push(stream);
+                stream.enqueue(bytes(first));
+                signal.addEventListener('abort', () => {
+                    stream.error(new Error('aborted'));
+                });
+            }
+        }));
+    }
+
+    return api;
+}
+
+test('what another tab has read is told to this one', async t => {
+    const api = streaming(), storage = memoryStorage();
+    const one = device(t, { baseUrl, fetch: api.fetch, storage });
+    const two = device(t, { baseUrl, fetch: api.fetch, storage });
+
+    await one.get('x');
+    await two.get('x');
+
+    const w = watching(t, two, 'x');
+
+    await new Promise(resolve => setTimeout(resolve, 50));
+    api.say('version', { version: 1 });
+    api.version = 2;
+    await one.get('x');
+    api.say('version', { version: 2 });
+    await w.first(c => c.version === 2);
+    assert.deepEqual(w.told.map(c => c.type), ['changed']);
+
+    /* but not what this one has read, whoever was first */
+
+    await two.get('x');
+    api.say('version', { version: 2 });
+    api.version = null;
+    await one.get('x');
+    api.say('deleted', {});
+    await w.first(c => c.type === 'deleted');
+    assert.deepEqual(w.told.map(c => c.type), ['changed', 'deleted']);
+});
+
+test('the version below an edit that waits is not told', async t => {
+    const api = streaming();
+    const client = device(t, { baseUrl, fetch: api.fetch });
+
+    await client.get('x');
+    client.pause();
+    await client.save('x', { n: 1 });
+    await client.get('x');
+
+    const w = watching(t, client, 'x');
+
+    await new Promise(resolve => setTimeout(resolve, 50));
+    api.say('version', { version: 1 });
+    api.say('version', { version: 2 });
+    await w.first(c => c.type === 'changed');
+    assert.deepEqual(w.told.map(c => c.version), [2]);
+});
+
+test('an event that cannot be read does not end the others', async t => {
+    for (const strange of ['event: news\n\n', 'event: news\ndata: 1 2\n\n',
+                           'event: news\ndata: null\n\n'])
+    {
+        const api = streaming(strange);
+        const w = watching(t, device(t, { baseUrl, fetch: api.fetch }), 'x');
+
+        await new Promise(resolve => setTimeout(resolve, 50));
+        api.say('locked', { lock: { user: 'a\u2028b' } });
+
+        const { lock } = await w.first(c => c.type === 'locked');
+
+        assert.deepEqual([lock.user, api.streams.length], ['a\u2028b', 1]);
+    }
+});
+
+test('a wait that is longer than a timer is one', async t => {
+    for (const answer of [
+        () => new Response('', { status: 503,
+                                 headers: { 'Retry-After': '3000000' } }),
+        () => new Response('retry: 3000000000\n\n')
+    ]) {
+        let n = 0;
+
+        watching(t, device(t, { baseUrl, fetch: async () => {
+            n++;
+
+            return answer();
+        } }), 'x');
+        await new Promise(resolve => setTimeout(resolve, 200));
+        assert.equal(n, 1);
+    }
 });

@@ -74,6 +74,14 @@ is(GET('/ping')->{status}, 200, 'nginx starts');
         fastcgi_param X_METHOD PUT;
         fastcgi_pass 127.0.0.1:1;
     }
+    location /name/ {
+        conflict version;
+        set $name 127.0.0.1:1;
+        proxy_method PUT;
+        scgi_param REQUEST_METHOD PUT;
+        fastcgi_param REQUEST_METHOD $request_method;
+        fastcgi_pass $name;
+    }
     location /unused/ {
         conflict version;
         fastcgi_param REQUEST_METHOD PUT;

@@ -128,27 +128,87 @@ is(json(upstream('/_doc?path=/plain/1'))->{n}, 2, 'as they are');
 
 === the same by a parameter, and where nothing is guarded
 --- config
-    location /put/ {
+    set $name 127.0.0.1:$TEST_NGINX_FCGI_PORT;
+
+    location /fastcgi/ {
         conflict version;
-        conflict_key $uri;
-        fastcgi_param REQUEST_METHOD PUT;
-        fastcgi_param REQUEST_URI /9;
-        fastcgi_pass 127.0.0.1:$TEST_NGINX_FCGI_PORT;
+
+        location /fastcgi/put/ {
+            fastcgi_param REQUEST_METHOD PUT;
+            fastcgi_param REQUEST_URI /9;
+            fastcgi_pass 127.0.0.1:$TEST_NGINX_FCGI_PORT;
+        }
+        location /fastcgi/var/ {
+            fastcgi_param REQUEST_METHOD $request_method;
+            fastcgi_param REQUEST_METHOD $http_x_method;
+            fastcgi_param REQUEST_URI /9;
+            fastcgi_pass 127.0.0.1:$TEST_NGINX_FCGI_PORT;
+        }
+        location /fastcgi/name/ {
+            fastcgi_param REQUEST_METHOD PUT;
+            fastcgi_param REQUEST_URI /9;
+            fastcgi_pass $name;
+        }
+        location /fastcgi/if/ {
+            fastcgi_param REQUEST_METHOD PUT;
+            fastcgi_param REQUEST_URI /9;
+            fastcgi_pass $name;
+            if ($http_x_method) { set $if 1; }
+        }
     }
-    location /var/ {
+
+    location /uwsgi/ {
         conflict version;
-        fastcgi_param REQUEST_METHOD $request_method;
-        fastcgi_param REQUEST_METHOD $http_x_method;
-        fastcgi_param REQUEST_URI /9;
-        fastcgi_pass 127.0.0.1:$TEST_NGINX_FCGI_PORT;
+
+        location /uwsgi/put/ {
+            uwsgi_param REQUEST_METHOD PUT;
+            uwsgi_param REQUEST_URI /9;
+            uwsgi_pass 127.0.0.1:$TEST_NGINX_FCGI_PORT;
+        }
+        location /uwsgi/var/ {
+            uwsgi_param REQUEST_METHOD $request_method;
+            uwsgi_param REQUEST_METHOD $http_x_method;
+            uwsgi_param REQUEST_URI /9;
+            uwsgi_pass 127.0.0.1:$TEST_NGINX_FCGI_PORT;
+        }
+        location /uwsgi/name/ {
+            uwsgi_param REQUEST_METHOD PUT;
+            uwsgi_param REQUEST_URI /9;
+            uwsgi_pass $name;
+        }
+        location /uwsgi/if/ {
+            uwsgi_param REQUEST_METHOD PUT;
+            uwsgi_param REQUEST_URI /9;
+            uwsgi_pass $name;
+            if ($http_x_method) { set $if 1; }
+        }
     }
-    location /name/ {
+
+    location /scgi/ {
         conflict version;
-        conflict_key $uri;
-        set $name 127.0.0.1:$TEST_NGINX_FCGI_PORT;
-        fastcgi_param REQUEST_METHOD PUT;
-        fastcgi_param REQUEST_URI /9;
-        fastcgi_pass $name;
+
+        location /scgi/put/ {
+            scgi_param REQUEST_METHOD PUT;
+            scgi_param REQUEST_URI /9;
+            scgi_pass 127.0.0.1:$TEST_NGINX_FCGI_PORT;
+        }
+        location /scgi/var/ {
+            scgi_param REQUEST_METHOD $request_method;
+            scgi_param REQUEST_METHOD $http_x_method;
+            scgi_param REQUEST_URI /9;
+            scgi_pass 127.0.0.1:$TEST_NGINX_FCGI_PORT;
+        }
+        location /scgi/name/ {
+            scgi_param REQUEST_METHOD PUT;
+            scgi_param REQUEST_URI /9;
+            scgi_pass $name;
+        }
+        location /scgi/if/ {
+            scgi_param REQUEST_METHOD PUT;
+            scgi_param REQUEST_URI /9;
+            scgi_pass $name;
+            if ($http_x_method) { set $if 1; }
+        }
     }
     location /elsewhere/ {
         conflict off;
@@ -171,7 +231,11 @@ is(json(upstream('/_doc?path=/plain/1'))->{n}, 2, 'as they are');
         fastcgi_pass 127.0.0.1:$TEST_NGINX_FCGI_PORT;
     }
 --- steps
-for my $path ('/put/1', '/var/1', '/name/1') {
+my @ways = qw(put var name if);
+
+for my $path (map { my $name = $_; map { "/$name/$_/1" } @ways }
+              qw(fastcgi uwsgi scgi))
+{
     is(PUT($path, { n => 2, base_version => 1 }, 'X-Method: PUT')->{status},
        503, "$path: what needs a GET");
 }
@@ -186,7 +250,30 @@ is(scalar(grep { $_->[1] eq '/9' } @{ json(GET('/seen')) }), 0,
 is(scalar(journal()), 0, 'nor there');
 
 my @logged = error_log() =~ /no GET [^"]*"(\w+_\w+)[^"]*" would make it "PUT"/g;
-is("@logged", 'fastcgi_param ' x 3 . 'proxy_method', 'the log says why');
+is("@logged", join(' ', map({ ("${_}_param") x 4 } qw(fastcgi uwsgi scgi)),
+                   'proxy_method'), 'the log says why');
+
+
+=== a "proxy_method" that another module inherits
+--- config
+    proxy_method PUT;
+    set $name 127.0.0.1:$TEST_NGINX_FCGI_PORT;
+
+    location / {
+        conflict version;
+        fastcgi_param REQUEST_METHOD $request_method;
+        fastcgi_param CONTENT_TYPE $content_type;
+        fastcgi_param CONTENT_LENGTH $content_length;
+        fastcgi_param REQUEST_URI $request_uri;
+        fastcgi_pass $name;
+        if ($http_x_method) { set $if 1; }
+    }
+--- steps
+for my $field ('X-Method: 1', 'X-None: 1') {
+    PUT('/1', { n => 1 }, $field, 'If-None-Match: *');
+    is(PUT('/1', { n => 3, base_version => 1 }, $field)->{status}, 409,
+       "$field: a GET is sent");
+}
 
 
 === the same under policies that refuse nothing

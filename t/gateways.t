@@ -12,6 +12,8 @@ $ENV{TEST_NGINX_GRPC_PORT} = free_port();
 Conflict::install('Test::Nginx::Socket');
 fcgi_start();
 Conflict::start_server('grpc.py', $ENV{TEST_NGINX_GRPC_PORT});
+$ENV{TEST_NGINX_GRPC_ALONE} = free_port();
+Conflict::start_server('grpc.py', $ENV{TEST_NGINX_GRPC_ALONE}, 12);
 
 # the standard parameters; the length of SCGI is nginx's own
 
@@ -234,6 +236,92 @@ for my $path ('/grpc/1', '/strict/1') {
 }
 
 is(log_count(qr/upstream timed out/), 2, 'by grpc_read_timeout');
+
+
+=== a call by gRPC that fails has status 200
+--- config
+    location /calls/ {
+        conflict version;
+        if ($request_method = PUT) {
+            grpc_pass grpc://127.0.0.1:$TEST_NGINX_GRPC_PORT;
+        }
+        fastcgi_param REQUEST_METHOD $request_method;
+        fastcgi_param CONTENT_TYPE $content_type;
+        fastcgi_param CONTENT_LENGTH $content_length;
+        fastcgi_param REQUEST_URI $request_uri;
+        fastcgi_pass 127.0.0.1:$TEST_NGINX_FCGI_PORT;
+    }
+    location = /seed {
+        conflict off;
+        fastcgi_param REQUEST_METHOD PUT;
+        fastcgi_param CONTENT_TYPE application/json;
+        fastcgi_param CONTENT_LENGTH $content_length;
+        fastcgi_param REQUEST_URI /calls/1;
+        fastcgi_pass 127.0.0.1:$TEST_NGINX_FCGI_PORT;
+    }
+    location /keyed/ {
+        conflict version;
+        conflict_idempotency on;
+        grpc_pass grpc://127.0.0.1:$TEST_NGINX_GRPC_PORT;
+    }
+--- steps
+my $call = sub {
+    my ($method, $path, $message, @headers) = @_;
+
+    return http($method, $path, body => pack('xN/a', $message),
+                headers => ['Content-Type: application/grpc', @headers]);
+};
+
+my $path = '/calls/1';
+http('POST', '/seed', body => '{"n":1}');
+my $first = header(GET($path), 'ETag');
+
+for my $message ('alone 5', 'alone 9', 'then 7', 'then 9') {
+    for my $try (1, 2) {
+        my $r = $call->('PUT', $path, $message, "If-Match: $first");
+        is($r->{status}, 200, "$message: as the service has said");
+        like(header($r, 'Conflict'), qr/^passed/, "$message: try $try");
+        is(header(GET($path), 'ETag'), $first, "$message: is no new version");
+    }
+}
+
+for my $message ('alone 13', 'then 2', 'then 17') {
+    my $base = header(GET($path), 'ETag');
+
+    $call->('PUT', $path, $message, "If-Match: $base");
+    unlike(header($call->('PUT', $path, $message, "If-Match: $base"),
+                  'Conflict'),
+           qr/^replayed/, "$message: is not known to be done");
+}
+
+$first = header(GET($path), 'ETag');
+my $r = $call->('PUT', $path, 'then 0', "If-Match: $first");
+is(header($r, 'ETag'), undef, 'it is not known yet whether it is done');
+isnt(header(GET($path), 'ETag'), $first, 'it is done');
+like(header($call->('PUT', $path, 'then 0', "If-Match: $first"), 'Conflict'),
+     qr/^replayed/, 'and not done again');
+
+for my $message ('alone 5', 'then 5', 'then 0') {
+    my $key = 'key-of-a-call-' . ($message =~ tr/ /-/r) . '-of-gRPC';
+    my @r = map { $call->('POST', '/keyed/1', $message,
+                          "Idempotency-Key: $key") } 1, 2;
+
+    is($r[0]->{status}, 200, "$message: with a key");
+    is($r[1]->{status}, $message eq 'alone 5' ? 200 : 409,
+       "$message: its trailers are not kept");
+}
+
+
+=== a GET that gRPC does not know proves nothing
+--- config
+    location / {
+        conflict version;
+        grpc_pass grpc://127.0.0.1:$TEST_NGINX_GRPC_ALONE;
+    }
+--- steps
+my $r = http('PUT', '/1', body => pack('xN/a', 'hi'),
+             headers => ['Content-Type: application/grpc', 'If-Match: "1"']);
+is($r->{status}, 503, 'there is no version');
 
 
 === cached

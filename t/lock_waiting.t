@@ -182,6 +182,8 @@ set_doc("/plain/$_", { n => 1 }) for 1, 2;
 lock('/plain/1', ann());
 lock('/plain/1', bob());
 hand_over('/plain/1', ann());
+is(lock('/plain/2', bob())->{status}, 200, 'not while it is reserved');
+is(unlock('/plain/2', bob())->{status}, 200, 'released');
 is(lock('/plain/1', bob())->{status}, 200, 'it is the only one');
 is(lock('/plain/2', bob())->{status}, 429, 'and counts');
 

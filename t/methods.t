@@ -614,6 +614,7 @@ sub posted {
 my $form = 'application/x-www-form-urlencoded';
 my $parts = 'multipart/form-data; boundary=b';
 my $part = "--b\r\nContent-Disposition: form-data; name=\"%s\"\r\n\r\nPUT\r\n";
+my $unquoted = "--b\r\nContent-Disposition: form-data; name=_method";
 my $file = 'names="_method' x 10000;
 
 for my $uri ('/plain/a', '/streamed/plain/a') {
@@ -623,6 +624,8 @@ for my $uri ('/plain/a', '/streamed/plain/a') {
                   [ $form, 'n=1&%', '5', 'fmethod=PUT' ],
                   [ $form, 'n=' . 'x' x 100000, '&_method=PUT' ],
                   [ $parts, sprintf($part, '_method') . '--b--' ],
+                  [ $parts, $unquoted . "\r\n\r\nPUT\r\n--b--" ],
+                  [ $parts, "$unquoted; filename=a\r\n\r\nPUT\r\n--b--" ],
                   [ $parts, sprintf($part, 'file') . $file,
                     sprintf("\r\n$part", '_method') . '--b--' ])
     {
@@ -639,7 +642,8 @@ for my $uri ('/plain/a', '/streamed/plain/a') {
 
     for my $case ([ $form, 'a_method=PUT&_metho=PUT&n=%26_method=' ],
                   [ 'text/plain', '_method=PUT' ],
-                  [ $parts, sprintf($part, 'method') . "$file--b--" ])
+                  [ $parts, sprintf($part, 'method') . "$file--b--" ],
+                  [ $parts, $unquoted . "s\r\n\r\nPUT\r\n--b--" ])
     {
         my ($type, @text) = @$case;
 

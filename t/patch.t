@@ -471,6 +471,8 @@ for my $ops (ops(add('/base_version', 1), replace('/a', 2)),
              ops(add('', '{"a":2,"base_version":1}')),
              ops(moved('copy', '/a', '/base_version')),
              ops(replace('/a', 2), moved('move', '/a', '/base_version')),
+             ops(add('/x', '{"base_version":1}'), moved('move', '/x', '')),
+             ops(moved('copy', '/a', '')),
              ops(stated($v), replace('/base_version', 1)))
 {
     for my $type ('application/json-patch+json', 'application/json') {

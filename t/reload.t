@@ -378,6 +378,37 @@ is(after('/plain/b/1', 'conflict_wait 50ms', 'conflict_wait 60ms'), 'open',
 is(after('/plain/b/1', '(?s)^.*$', $guarded), 'open', 'also before');
 
 
+=== what was written while the module was not loaded
+--- config
+    location /plain/ {
+        conflict version store=a;
+        proxy_pass http://api;
+    }
+--- steps
+my $guarded = slurp(servroot() . '/conf/nginx.conf');
+my $without = $guarded;
+my ($v, $r);
+
+$without =~ s/load_module [^;]*;//g;
+$without =~ s/\bconflict\w*\s[^;{}]*;//g;
+
+set_doc('/plain/1', { n => 0 });
+until_true { PUT('/plain/1', { n => 0 })->{status} == 204
+             && defined($v = version(GET('/plain/1'))) };
+
+edit_conf('(?s)^.*$', $without);
+reload();
+is(header(PUT('/plain/1', { n => 1 }), 'Conflict') // '', '', 'not guarded');
+
+edit_conf('(?s)^.*$', $guarded);
+reload();
+
+until_true { $r = PUT('/plain/1', { n => 2, base_version => $v });
+             $r->{status} != 503 };
+is($r->{status}, 409, 'a version of before is stale');
+is(json($r)->{server_version}{n}, 1, 'of what was written meanwhile');
+
+
 === what was not guarded comes back in another form
 --- http_config
     server {

@@ -56,6 +56,12 @@ ngx_http_conflict_conf_create_main(ngx_conf_t *cf)
      *     nmcf->learned = NULL;
      */
 
+    nmcf->handlers = ngx_pcalloc(cf->pool, ngx_http_max_module
+                                           * sizeof(ngx_http_handler_pt));
+    if (nmcf->handlers == NULL) {
+        return NULL;
+    }
+
     if (ngx_array_init(&nmcf->stores, cf->pool, 4,
                        sizeof(ngx_http_conflict_store_t *))
         != NGX_OK)
@@ -275,7 +281,7 @@ ngx_http_conflict_conf_merge_loc(ngx_conf_t *cf, void *parent, void *child)
 
     if (ngx_http_conflict_location_name(cf, prev, conf) != NGX_OK
         || ngx_http_conflict_open_files(cf, conf) != NGX_OK
-        || ngx_http_conflict_upstream_conf_method(cf, conf) != NGX_OK)
+        || ngx_http_conflict_upstream_conf_method(cf, prev, conf) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }

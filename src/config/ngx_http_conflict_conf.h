@@ -153,6 +153,9 @@ typedef struct {
     ngx_http_complex_value_t         *uncached;       /* no cache answers */
     ngx_uint_t                        captures;       /* filters may change the
                                                          latest body */
+    ngx_http_handler_pt              *handlers;       /* of nginx's modules, by
+                                                         their index; NULL: not
+                                                         known yet */
     ngx_module_t                     *charset;        /* filters, or NULL */
     ngx_module_t                     *addition;
     ngx_module_t                     *ssi;
@@ -316,6 +319,8 @@ struct ngx_http_conflict_loc_conf_s {
     ngx_msec_t                        weak_logged;   /* last warning, in a
                                                         worker */
     ngx_msec_t                        ahead_logged;  /* the same */
+    ngx_http_handler_pt               sent_by;       /* the handler of its
+                                                        content, or NULL */
     ngx_http_complex_value_t         *sent_method;   /* by nginx's own module,
                                                         in place of that of the
                                                         request; or NULL */
@@ -621,7 +626,7 @@ ngx_int_t ngx_http_conflict_upstream_conf(ngx_conf_t *cf,
  * sent from there.
  */
 ngx_int_t ngx_http_conflict_upstream_conf_method(ngx_conf_t *cf,
-    ngx_http_conflict_loc_conf_t *nlcf);
+    ngx_http_conflict_loc_conf_t *prev, ngx_http_conflict_loc_conf_t *nlcf);
 
 /* NGX_ERROR, and it is logged: the own GET would be sent as a write. */
 ngx_int_t ngx_http_conflict_upstream_conf_get(ngx_http_request_t *r);

@@ -117,8 +117,8 @@ ngx_http_conflict_reload_init_module(ngx_cycle_t *cycle)
 
 /*
  * The configuration that is replaced; NULL if it does not have this module.
- * "*foreign": it has a module of this name from another file, so the meaning
- * of its keys is unknown.
+ * "*foreign": it has none, so that writes went by unseen, or one from another
+ * file, so that the meaning of its keys is unknown.
  */
 
 static ngx_http_conflict_main_conf_t *
@@ -136,14 +136,9 @@ ngx_http_conflict_reload_old_conf(ngx_uint_t *foreign)
             return ngx_http_cycle_get_module_main_conf(ngx_cycle,
                                                      ngx_http_conflict_module);
         }
-
-        if (ngx_strcmp(ngx_cycle->modules[i]->name,
-                       ngx_http_conflict_module.name)
-            == 0)
-        {
-            *foreign = 1;
-        }
     }
+
+    *foreign = 1;
 
     return NULL;
 }

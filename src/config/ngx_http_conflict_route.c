@@ -461,8 +461,8 @@ ngx_http_conflict_route_guards(ngx_http_conflict_route_t *route,
     }
 
     return ngx_http_conflict_same(&route->server, &place->server)
-           && ngx_http_conflict_route_find(&mcf->unguarded, place) == NULL
-           && ngx_http_conflict_route_overlaps(place, route, mcf);
+           && ngx_http_conflict_route_overlaps(place, route, mcf)
+           && ngx_http_conflict_route_find(&mcf->unguarded, place) == NULL;
 }
 
 
@@ -476,17 +476,17 @@ ngx_http_conflict_route_returns(ngx_http_conflict_route_t *route,
     }
 
     if (route->endpoint
-        || !ngx_http_conflict_same(&route->server, &left->server)
-        || ngx_http_conflict_route_find(&omcf->routes, route))
+        || !ngx_http_conflict_same(&route->server, &left->server))
     {
         return 0;
     }
 
-    /* a new one: it may have a part of these requests */
+    /* a new one may have a part of these requests */
 
-    return ngx_http_conflict_route_named(route)
-           || ngx_http_conflict_route_named(left)
-           || ngx_http_conflict_route_meet(route, left);
+    return (ngx_http_conflict_route_named(route)
+            || ngx_http_conflict_route_named(left)
+            || ngx_http_conflict_route_meet(route, left))
+           && ngx_http_conflict_route_find(&omcf->routes, route) == NULL;
 }
 
 

@@ -19,6 +19,8 @@ static ngx_int_t ngx_http_conflict_upstream_conf_cache(ngx_conf_t *cf,
 #endif
 static ngx_uint_t ngx_http_conflict_upstream_conf_module(
     ngx_module_t *module);
+static ngx_int_t ngx_http_conflict_upstream_conf_handler(ngx_conf_t *cf,
+    ngx_module_t *module, ngx_http_handler_pt *handler);
 static ngx_int_t ngx_http_conflict_upstream_conf_param(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *nlcf, u_char *name, ngx_array_t *params);
 static void ngx_http_conflict_upstream_conf_warn(ngx_conf_t *cf,
@@ -180,36 +182,38 @@ ngx_http_conflict_upstream_conf_cache(ngx_conf_t *cf,
 
 /*
  * The structures are private to their modules, but the directives tell where
- * the method is.  That of "proxy_method" may be inherited by a location with
- * another module.  With an address in variables no module tells that it is the
- * one of the location.
+ * the method is.  Those of another module may be inherited, so that of the
+ * location's handler counts.
  */
 
 ngx_int_t
 ngx_http_conflict_upstream_conf_method(ngx_conf_t *cf,
-    ngx_http_conflict_loc_conf_t *nlcf)
+    ngx_http_conflict_loc_conf_t *prev, ngx_http_conflict_loc_conf_t *nlcf)
 {
-    void                      **value;
-    ngx_uint_t                  i, any;
-    ngx_command_t              *cmd;
-    ngx_module_t              **modules;
-    ngx_http_conf_ctx_t        *ctx;
-    ngx_http_core_loc_conf_t   *clcf;
-    ngx_http_upstream_conf_t   *ucf;
+    void                          **value;
+    ngx_uint_t                      i;
+    ngx_command_t                  *cmd;
+    ngx_module_t                  **modules;
+    ngx_http_conf_ctx_t            *ctx;
+    ngx_http_handler_pt            *handler;
+    ngx_http_core_loc_conf_t       *clcf;
+    ngx_http_conflict_main_conf_t  *nmcf;
 
     ctx = cf->ctx;
     modules = cf->cycle->modules;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    any = (clcf->handler != NULL);
 
-    for (i = 0; modules[i]; i++) {
+    /* a block "if" leaves it to its location */
 
-        if (ngx_http_conflict_upstream_conf_module(modules[i])) {
-            ucf = ctx->loc_conf[modules[i]->ctx_index];
-            any = any && ucf->upstream == NULL;
-        }
+    nlcf->sent_by = (clcf->handler == NULL && clcf->noname) ? prev->sent_by
+                                                            : clcf->handler;
+
+    if (nlcf->sent_by == NULL) {
+        return NGX_OK;
     }
+
+    nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
 
     for (i = 0; modules[i]; i++) {
 
@@ -217,17 +221,23 @@ ngx_http_conflict_upstream_conf_method(ngx_conf_t *cf,
             continue;
         }
 
-        ucf = ctx->loc_conf[modules[i]->ctx_index];
+        handler = &nmcf->handlers[modules[i]->ctx_index];
 
-        if (ucf->upstream
-            && ngx_strcmp(modules[i]->name, "ngx_http_proxy_module") != 0)
+        if (*handler == NULL
+            && ngx_http_conflict_upstream_conf_handler(cf, modules[i], handler)
+               != NGX_OK)
         {
-            nlcf->sent_method = NULL;
+            return NGX_ERROR;
+        }
+
+        if (*handler != nlcf->sent_by) {
+            continue;
         }
 
         for (cmd = modules[i]->commands; cmd->name.len; cmd++) {
 
-            value = (void **) ((char *) ucf + cmd->offset);
+            value = (void **) ((char *) ctx->loc_conf[modules[i]->ctx_index]
+                               + cmd->offset);
 
             if (cmd->set == ngx_http_set_complex_value_slot
                 && ngx_strcmp(cmd->name.data, "proxy_method") == 0)
@@ -236,8 +246,7 @@ ngx_http_conflict_upstream_conf_method(ngx_conf_t *cf,
                 nlcf->method_setting = cmd->name.data;
             }
 
-            if (cmd->set == ngx_http_upstream_param_set_slot
-                && (ucf->upstream || any) && *value
+            if (cmd->set == ngx_http_upstream_param_set_slot && *value
                 && ngx_http_conflict_upstream_conf_param(cf, nlcf,
                                                          cmd->name.data, *value)
                    != NGX_OK)
@@ -246,6 +255,81 @@ ngx_http_conflict_upstream_conf_method(ngx_conf_t *cf,
             }
         }
     }
+
+    return NGX_OK;
+}
+
+
+/*
+ * The handler of a module is private to it, too: its directive "NAME_pass" sets
+ * it, in a location that is made for this.  With a variable as its address it
+ * does nothing else.
+ */
+
+static ngx_int_t
+ngx_http_conflict_upstream_conf_handler(ngx_conf_t *cf, ngx_module_t *module,
+    ngx_http_handler_pt *handler)
+{
+    void                       *conf;
+    ngx_str_t                   args[2];
+    ngx_conf_t                  pass;
+    ngx_array_t                 array;
+    ngx_command_t              *cmd;
+    ngx_http_module_t          *m;
+    ngx_http_conf_ctx_t         ctx;
+    ngx_http_core_loc_conf_t   *clcf;
+
+    static ngx_str_t  suffix = ngx_string("_pass");
+    static ngx_str_t  address = ngx_string("http://$request_method");
+
+    pass = *cf;
+    ctx = *(ngx_http_conf_ctx_t *) cf->ctx;
+
+    pass.ctx = &ctx;
+    pass.pool = cf->temp_pool;
+    pass.args = &array;
+
+    array.elts = args;
+    array.nelts = 2;
+    args[1] = address;
+
+    ctx.loc_conf = ngx_pcalloc(pass.pool, sizeof(void *) * ngx_http_max_module);
+    if (ctx.loc_conf == NULL) {
+        return NGX_ERROR;
+    }
+
+    m = ngx_http_core_module.ctx;
+
+    clcf = m->create_loc_conf(&pass);
+    if (clcf == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx.loc_conf[ngx_http_core_module.ctx_index] = clcf;
+
+    m = module->ctx;
+
+    conf = m->create_loc_conf(&pass);
+    if (conf == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (cmd = module->commands; cmd->name.len; cmd++) {
+
+        if (cmd->name.len > suffix.len
+            && ngx_strcmp(cmd->name.data + cmd->name.len - suffix.len,
+                          suffix.data)
+               == 0)
+        {
+            args[0] = cmd->name;
+
+            if (cmd->set(&pass, cmd, conf) != NGX_CONF_OK) {
+                return NGX_ERROR;
+            }
+        }
+    }
+
+    *handler = clcf->handler;
 
     return NGX_OK;
 }

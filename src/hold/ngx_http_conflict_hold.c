@@ -549,7 +549,9 @@ ngx_http_conflict_hold_answered(ngx_http_conflict_ctx_t *ctx)
     /* an error page may have any status: what the upstream has said counts */
 
     if (ctx->hold.resolves.len
-        && (ctx->lease.committed || ctx->lease.got_2xx
+        && (ctx->lease.committed
+            || (ctx->lease.got_2xx
+                && !ngx_http_conflict_upstream_attempts_pending(ctx->request))
             || ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_REPLAYED))
     {
         ngx_http_conflict_hold_remove(ctx, &ctx->hold.resolves);

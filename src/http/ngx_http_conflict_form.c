@@ -10,10 +10,15 @@
 #include "http/ngx_http_conflict_http.h"
 
 
+#define NGX_HTTP_CONFLICT_FORM_VALUE  (sizeof("name=") - 1)
+
+
 static const ngx_str_t  ngx_http_conflict_form_name = ngx_string("&_method=");
 
+/* without the quotes, which servers do not need, and with what may follow */
+
 static const ngx_str_t  ngx_http_conflict_form_part =
-    ngx_string("name=\"_method\"");
+    ngx_string("name=_method;");
 
 static const ngx_str_t  ngx_http_conflict_form_types[] = {
     ngx_string("application/x-www-form-urlencoded"),
@@ -155,6 +160,17 @@ ngx_http_conflict_form_find(ngx_http_conflict_form_t *form, u_char *p,
                 /* a "%" that escapes nothing is no part of the name */
                 form->digits = 0;
                 form->matched = 0;
+            }
+        }
+
+        if (wanted == &ngx_http_conflict_form_part) {
+
+            if (c == '"' && form->matched == NGX_HTTP_CONFLICT_FORM_VALUE) {
+                continue;
+            }
+
+            if (c == '"' || c == ' ' || c == CR || c == LF) {
+                c = ';';
             }
         }
 

@@ -434,6 +434,9 @@ void ngx_http_conflict_store_call_resume(ngx_http_request_t *r);
 ngx_int_t ngx_http_conflict_upstream_attempts(ngx_http_request_t *r,
     ngx_uint_t first, ngx_uint_t *sent, ngx_uint_t *status);
 
+/* Whether the status of a call by gRPC is still to come, after its response. */
+ngx_uint_t ngx_http_conflict_upstream_attempts_pending(ngx_http_request_t *r);
+
 /* Whether the upstream has led on, by X-Accel-Redirect. */
 ngx_uint_t ngx_http_conflict_upstream_attempts_redirected(
     ngx_http_request_t *r);

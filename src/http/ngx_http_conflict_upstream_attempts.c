@@ -3,11 +3,26 @@
  * Copyright (C) the ngx_http_conflict_module authors
  *
  * The upstream attempts of a request: how many have sent any byte, and the
- * status of the last one.
+ * status of the last one.  That of gRPC is in a field or, after the body, in a
+ * trailer.
  */
 
 
 #include "http/ngx_http_conflict_http.h"
+
+
+static ngx_uint_t ngx_http_conflict_upstream_attempts_grpc(
+    ngx_http_upstream_t *u);
+static ngx_str_t *ngx_http_conflict_upstream_attempts_grpc_status(
+    ngx_http_upstream_t *u);
+
+
+/* google.rpc.Code, as the status of HTTP that it stands for */
+
+static const ngx_uint_t  ngx_http_conflict_upstream_attempts_codes[] = {
+    200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503,
+    500, 401
+};
 
 
 ngx_int_t
@@ -56,11 +71,80 @@ ngx_http_conflict_upstream_attempts(ngx_http_request_t *r, ngx_uint_t first,
              * nginx keeps the first status; this is the last one, or 0.  It
              * takes what is no HTTP for a response of HTTP/0.9, with 200.
              */
-            *status = r->upstream->headers_in.status_n;
+            *status = ngx_http_conflict_upstream_attempts_grpc(r->upstream);
         }
     }
 
     return NGX_OK;
+}
+
+
+/* the response has 200, whatever has become of the call */
+
+static ngx_uint_t
+ngx_http_conflict_upstream_attempts_grpc(ngx_http_upstream_t *u)
+{
+    ngx_int_t   code;
+    ngx_str_t  *value;
+
+    value = ngx_http_conflict_upstream_attempts_grpc_status(u);
+
+    if (value == NULL || u->headers_in.status_n != NGX_HTTP_OK) {
+        return u->headers_in.status_n;
+    }
+
+    code = ngx_atoi(value->data, value->len);
+
+    if (code < 0
+        || code >= (ngx_int_t)
+                   (sizeof(ngx_http_conflict_upstream_attempts_codes)
+                    / sizeof(ngx_uint_t)))
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_conflict_upstream_attempts_codes[code];
+}
+
+
+static ngx_str_t *
+ngx_http_conflict_upstream_attempts_grpc_status(ngx_http_upstream_t *u)
+{
+    ngx_str_t  *value;
+
+    static ngx_str_t  name = ngx_string("grpc-status");
+
+    value = ngx_http_conflict_header_find(&u->headers_in.headers, &name, NULL);
+
+    return value ? value
+                 : ngx_http_conflict_header_find(&u->headers_in.trailers,
+                                                 &name, NULL);
+}
+
+
+/* not gRPC-Web, which has its trailers in the body */
+
+ngx_uint_t
+ngx_http_conflict_upstream_attempts_pending(ngx_http_request_t *r)
+{
+    size_t                n;
+    ngx_table_elt_t      *h;
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+    n = sizeof("application/grpc") - 1;
+
+    if (u == NULL || u->headers_in.status_n != NGX_HTTP_OK) {
+        return 0;
+    }
+
+    h = u->headers_in.content_type;
+
+    return h && h->value.len >= n
+           && ngx_strncasecmp(h->value.data, (u_char *) "application/grpc", n)
+              == 0
+           && (h->value.len == n || h->value.data[n] != '-')
+           && ngx_http_conflict_upstream_attempts_grpc_status(u) == NULL;
 }
 
 

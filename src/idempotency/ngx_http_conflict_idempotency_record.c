@@ -72,8 +72,11 @@ ngx_http_conflict_idempotency_record_judge(ngx_http_request_t *r,
                ? what : NGX_HTTP_CONFLICT_IDEMPOTENCY_NOT_KEPT;
     }
 
-    if (sent > 1 || (what && ngx_http_conflict_denied(r))) {
-        /* what sends a page need not be the API */
+    if (sent > 1
+        || (what && (ngx_http_conflict_denied(r)
+                     || ngx_http_conflict_upstream_attempts_pending(r))))
+    {
+        /* what sends a page need not be the API; trailers are not kept */
         return NGX_HTTP_CONFLICT_IDEMPOTENCY_UNKNOWN;
     }
 

@@ -126,6 +126,12 @@ ngx_http_conflict_body_scan_start(ngx_http_request_t *r,
         return NGX_OK;
     }
 
+    if (ctx->write && ngx_http_conflict_upstream_attempts_pending(r)
+        && ngx_http_conflict_body_scanner_create(r, ctx) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     if (!ctx->write && op->in.minted
         && op->out.state == CONFLICT_FREE && op->in.observed.view
         && (op->out.body == 0 || op->out.body_view == op->in.observed.view)

@@ -20,6 +20,8 @@
 
 static void ngx_http_conflict_outcome_renew_handler(ngx_event_t *ev);
 static void ngx_http_conflict_outcome_renew_timer(ngx_http_conflict_ctx_t *ctx);
+static ngx_uint_t ngx_http_conflict_outcome_versioned(
+    ngx_http_conflict_ctx_t *ctx);
 static void ngx_http_conflict_outcome_settle_unversioned(
     ngx_http_conflict_ctx_t *ctx, ngx_http_conflict_class_e class);
 static void ngx_http_conflict_outcome_settle(ngx_http_conflict_ctx_t *ctx,
@@ -154,7 +156,7 @@ ngx_http_conflict_outcome_renew_timer(ngx_http_conflict_ctx_t *ctx)
 void
 ngx_http_conflict_outcome_header(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_uint_t                 status;
+    ngx_uint_t                 status, pending;
     ngx_http_conflict_op_t    *op;
     ngx_http_conflict_class_e  class;
 
@@ -170,18 +172,16 @@ ngx_http_conflict_outcome_header(ngx_http_conflict_ctx_t *ctx)
 
     class = ngx_http_conflict_outcome_class(ctx, 0, &status);
 
-    if (class == NGX_HTTP_CONFLICT_DONE) {
+    pending = (class == NGX_HTTP_CONFLICT_UNCERTAIN
+               && ngx_http_conflict_upstream_attempts_pending(ctx->request));
+
+    if (class == NGX_HTTP_CONFLICT_DONE || pending) {
         ctx->lease.got_2xx = 1;
 
-        op->in.observed.existence = ngx_http_conflict_outcome_existence(ctx,
-                                                                        op);
+        if (!ngx_http_conflict_outcome_versioned(ctx) || pending) {
 
-        if (!op->in.minted && op->in.observed.version == 0
-            && op->in.observed.existence != CONFLICT_DELETED
-            && ctx->pair == NULL)
-        {
             if (ctx->response) {
-                /* the version may come with the body */
+                /* the version, or the status of gRPC, may come with the body */
                 ngx_add_timer(&ctx->timing.timer,
                               ngx_min(op->in.lease / 3 + 1,
                                       NGX_HTTP_CONFLICT_BODY_WAIT));
@@ -204,14 +204,41 @@ ngx_http_conflict_outcome_header(ngx_http_conflict_ctx_t *ctx)
 }
 
 
+/* what the write has left; 0: its version has not been seen */
+
+static ngx_uint_t
+ngx_http_conflict_outcome_versioned(ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_op_t  *op;
+
+    op = ctx->op;
+
+    op->in.observed.existence = ngx_http_conflict_outcome_existence(ctx, op);
+
+    return op->in.minted || op->in.observed.version || ctx->pair
+           || op->in.observed.existence == CONFLICT_DELETED;
+}
+
+
 void
 ngx_http_conflict_outcome_body(ngx_http_conflict_ctx_t *ctx)
 {
-    if (!ctx->lease.settled && ctx->lease.got_2xx) {
-        ngx_http_conflict_outcome_settle(ctx, ctx->op->in.observed.version
-                                              ? NGX_HTTP_CONFLICT_DONE
-                                              : NGX_HTTP_CONFLICT_UNCERTAIN);
+    ngx_uint_t                 status;
+    ngx_http_conflict_class_e  class;
+
+    if (ctx->lease.settled || !ctx->lease.got_2xx) {
+        return;
     }
+
+    class = ngx_http_conflict_outcome_class(ctx, 0, &status);
+
+    if (class == NGX_HTTP_CONFLICT_DONE
+        && !ngx_http_conflict_outcome_versioned(ctx))
+    {
+        class = NGX_HTTP_CONFLICT_UNCERTAIN;
+    }
+
+    ngx_http_conflict_outcome_settle(ctx, class);
 }
 
 
@@ -422,8 +449,11 @@ ngx_http_conflict_outcome_class(ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended,
         class = ngx_http_conflict_outcome_status(*status);
     }
 
-    if (class == NGX_HTTP_CONFLICT_DONE && ngx_http_conflict_denied(r)) {
-        /* by what sends the page, which need not be the API */
+    if (class == NGX_HTTP_CONFLICT_DONE
+        && (ngx_http_conflict_denied(r)
+            || ngx_http_conflict_upstream_attempts_pending(r)))
+    {
+        /* by what sends the page, which need not be the API, or not yet */
         class = NGX_HTTP_CONFLICT_UNCERTAIN;
     }
 

@@ -221,9 +221,9 @@ sub fcgi_start { start_server('fcgi.py', $ENV{TEST_NGINX_FCGI_PORT}) }
 
 
 sub start_server {
-    my ($name, $port) = @_;
+    my ($name, @args) = @_;
 
-    return start_command('python3', "$Top/t/lib/$name", $port);
+    return start_command('python3', "$Top/t/lib/$name", @args);
 }
 
 

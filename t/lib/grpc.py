@@ -2,13 +2,16 @@
 
 # A gRPC service over HTTP/2 without TLS: it answers each message immediately
 # with the same text in upper case, and ends with the number of messages;
-# "refuse" is answered with a status alone.
+# "refuse" is answered with a status alone.  "alone N" and "then N" fail with
+# the status N, without a message and after one.  With STATUS a request without
+# a message gets that alone, else it is not answered.
 #
-#   grpc.py PORT
+#   grpc.py PORT [STATUS]
 #
 # It exits when its standard input is closed.
 
 import struct
+import sys
 
 import serving
 
@@ -37,6 +40,11 @@ def fields(*pairs):
 
     return b''.join(b'\x00' + bytes([len(n)]) + n.encode()
                     + bytes([len(v)]) + v.encode() for n, v in pairs)
+
+
+def alone(stream, status):
+    return frame(HEADERS, 5, stream, b'\x88' + fields(
+        ('content-type', 'application/grpc'), ('grpc-status', status)))
 
 
 def serve(conn):
@@ -73,10 +81,10 @@ def serve(conn):
 
                     message, text = text[:size], text[size:]
 
-                    if message[5:] == b'refuse':
-                        out += frame(HEADERS, 5, stream, b'\x88' + fields(
-                            ('content-type', 'application/grpc'),
-                            ('grpc-status', '12')))
+                    word, _, status = message[5:].decode().partition(' ')
+
+                    if word in ('refuse', 'alone'):
+                        out += alone(stream, status or '12')
                         continue
 
                     if n == 0:
@@ -92,7 +100,11 @@ def serve(conn):
 
                 if flags & 1 and n:
                     out += frame(HEADERS, 5, stream, fields(
-                        ('grpc-status', '0'), ('grpc-message', str(n))))
+                        ('grpc-status', status if word == 'then' else '0'),
+                        ('grpc-message', str(n))))
+
+            elif kind == HEADERS and flags & 1 and len(sys.argv) > 2:
+                out = alone(stream, sys.argv[2])
 
             conn.sendall(out)
 

@@ -775,7 +775,9 @@ test_set(void **state)
         { "[" PUT("test", "/m/v", "7") "," PUT("add", "/m/v", "8") "]", 1 },
         { "[" FROM("copy", "/a", "/m/v") "]", 1 },
         { "[" FROM("move", "/m/w", "/m/v") "]", 1 },
-        { "[" FROM("move", "/m/v", "/a") "," FROM("copy", "/a", "/m") ","
+        { "[" FROM("copy", "/a", "/m") "]", 1 },
+        { "[" FROM("move", "/m", "") "]", 1 },
+        { "[" FROM("move", "/m/v", "/a") "," FROM("copy", "/a", "/b") ","
           FROM("copy", "/a", "/m/v/w") "]", 0 },
         { "[" PUT("test", "/m/v", "7") "," PUT("add", "/m", "{\"w\":7}") "]",
           0 },

@@ -355,8 +355,8 @@ conflict_patch_read_sets(const conflict_operation_t *operation,
     }
 
     if (conflict_patch_has_from(operation)) {
-        /* it is not known what is in a value from elsewhere */
-        return operation->path.n == pointer->levels;
+        /* what is in a value from elsewhere is not known: it may be in there */
+        return 1;
     }
 
     v = operation->value;

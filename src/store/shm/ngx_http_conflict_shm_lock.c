@@ -371,10 +371,6 @@ ngx_http_conflict_shm_lock_take(ngx_http_conflict_op_t *op,
 
     ngx_http_conflict_shm_lock_owner(op, sh, 1, owner);
 
-    /* it does not count itself */
-    lock->owner[0] = 0;
-    lock->owner[1] = 0;
-
     if (ngx_http_conflict_shm_lock_quota_reached(op, sh, owner)) {
         ngx_http_conflict_shm_lock_remove(op, sh, lock);
         op->lock.result = NGX_HTTP_CONFLICT_LOCK_TOO_MANY;
@@ -395,6 +391,8 @@ ngx_http_conflict_shm_lock_take(ngx_http_conflict_op_t *op,
     ngx_http_conflict_shm_lock_report(op, lock);
 }
 
+
+/* a reserved lock counts once it is acquired */
 
 static ngx_uint_t
 ngx_http_conflict_shm_lock_quota_reached(ngx_http_conflict_op_t *op,
@@ -417,7 +415,7 @@ ngx_http_conflict_shm_lock_quota_reached(ngx_http_conflict_op_t *op,
         lock = ngx_queue_data(q, ngx_http_conflict_shm_lock_t, queue);
 
         if (lock->owner[0] == owner[0] && lock->owner[1] == owner[1]
-            && lock->until > ngx_current_msec
+            && lock->until > ngx_current_msec && !lock->reserved
             && ++n == op->lock.quota)
         {
             return 1;

@@ -93,9 +93,9 @@ typedef enum {
 
     /* a request with an Idempotency-Key; of a write all but "body" */
 
-    NGX_HTTP_CONFLICT_STATE_KEY_START,    /* check the key */
+    NGX_HTTP_CONFLICT_STATE_KEY_START,           /* check the key */
     NGX_HTTP_CONFLICT_STATE_KEY_RECEIVE_BODY,     /* read the body */
-    NGX_HTTP_CONFLICT_STATE_KEY_STORE_CLAIM,    /* ask whether it is new */
+    NGX_HTTP_CONFLICT_STATE_KEY_STORE_CLAIM,     /* ask whether it is new */
     NGX_HTTP_CONFLICT_STATE_KEY_STORE_CLAIMED,
 
     /* the loop ends and nginx continues */
@@ -490,7 +490,9 @@ typedef struct ngx_http_conflict_queue_s  ngx_http_conflict_queue_t;
 
 
 /* a request to an inbox: inbox/ngx_http_conflict_inbox.h */
+
 typedef struct ngx_http_conflict_inbox_s  ngx_http_conflict_inbox_t;
+
 
 /* the key of a request that is carried out once; idempotency/ */
 

@@ -102,13 +102,26 @@ ngx_http_conflict_endpoint_get(ngx_http_conflict_ctx_t *ctx,
 }
 
 
-ngx_http_conflict_state_e
-ngx_http_conflict_endpoint_failed(ngx_http_conflict_ctx_t *ctx)
+ngx_uint_t
+ngx_http_conflict_endpoint_call(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_op_pt call, ngx_http_conflict_state_e *next)
 {
-    return ngx_http_conflict_endpoint_error(ctx,
+    switch (ngx_http_conflict_store_call(ctx, call)) {
+
+    case NGX_OK:
+        return 1;
+
+    case NGX_AGAIN:
+        *next = NGX_HTTP_CONFLICT_STATE_AGAIN;
+        return 0;
+
+    default: /* NGX_ERROR */
+        *next = ngx_http_conflict_endpoint_error(ctx,
                   (ctx->op->out.error == NGX_HTTP_CONFLICT_STORE_GENERATION)
                   ? NGX_HTTP_CONFLICT_ANSWER_GENERATION
                   : NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE, NULL);
+        return 0;
+    }
 }
 
 

@@ -32,9 +32,9 @@ ngx_int_t ngx_http_conflict_endpoint_target(ngx_http_conflict_ctx_t *ctx);
 ngx_uint_t ngx_http_conflict_endpoint_get(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_state_e *next);
 
-/* The answer if a call of the store has failed.  Returns "respond". */
-ngx_http_conflict_state_e ngx_http_conflict_endpoint_failed(
-    ngx_http_conflict_ctx_t *ctx);
+/* Calls the store.  0: as above; the answer says that the call has failed. */
+ngx_uint_t ngx_http_conflict_endpoint_call(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_op_pt call, ngx_http_conflict_state_e *next);
 
 /* An answer of its own; "reason" may be NULL.  Returns "respond". */
 ngx_http_conflict_state_e ngx_http_conflict_endpoint_error(

@@ -334,7 +334,7 @@ ngx_http_conflict_problem_status(ngx_http_conflict_ctx_t *ctx)
 
     case NGX_HTTP_CONFLICT_ANSWER_LATEST:
         /* a replayed write is done, even if its result is not known */
-        return (latest->status == NGX_HTTP_OK && latest->len
+        return (latest->status == NGX_HTTP_OK && latest->body.len
                 && !latest->too_large && !latest->encoded
                 && ngx_http_conflict_capture_shown(ctx, &text) == NGX_OK)
                ? NGX_HTTP_OK : NGX_HTTP_NO_CONTENT;

@@ -466,14 +466,16 @@ ngx_int_t ngx_http_conflict_directive_value_msec(ngx_str_t *value, size_t skip,
 ngx_int_t ngx_http_conflict_directive_value_limited(ngx_conf_t *cf,
     ngx_str_t *value, size_t skip, ngx_int_t min, ngx_int_t max,
     const char *limits, ngx_msec_t *msec);
+
 /*
  * Compile a text that may have variables, or the path in "get=PATH"; "or_else"
  * begins what else is valid, for the error.  NULL: an error, already logged.
  */
-ngx_http_complex_value_t *ngx_http_conflict_directive_value_get(
-    ngx_conf_t *cf, ngx_str_t *value, const char *or_else);
 ngx_http_complex_value_t *ngx_http_conflict_directive_value_complex(
     ngx_conf_t *cf, ngx_str_t *text);
+ngx_http_complex_value_t *ngx_http_conflict_directive_value_get(
+    ngx_conf_t *cf, ngx_str_t *value, const char *or_else);
+
 char *ngx_http_conflict_directive_value_latest(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 char *ngx_http_conflict_directive_value_time(ngx_conf_t *cf, ngx_command_t *cmd,

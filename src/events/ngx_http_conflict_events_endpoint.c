@@ -8,7 +8,6 @@
 
 
 #include "events/ngx_http_conflict_events.h"
-#include "answer/ngx_http_conflict_endpoint.h"
 #include "latest/ngx_http_conflict_latest.h"
 
 

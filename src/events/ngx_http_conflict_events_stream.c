@@ -70,14 +70,14 @@ ngx_http_conflict_events_stream_open(ngx_http_conflict_events_t *stream)
 
     /* what the own GETs have left is not needed any more */
 
-    if (ctx->latest.data) {
-        (void) ngx_pfree(r->pool, ctx->latest.data);
-        ctx->latest.data = NULL;
+    if (ctx->latest.body.data) {
+        (void) ngx_pfree(r->pool, ctx->latest.body.data);
+        ctx->latest.body.data = NULL;
     }
 
-    if (ctx->latest.shown.data) {
-        (void) ngx_pfree(r->pool, ctx->latest.shown.data);
-        ctx->latest.shown.data = NULL;
+    if (ctx->latest.shown.body.data) {
+        (void) ngx_pfree(r->pool, ctx->latest.shown.body.data);
+        ctx->latest.shown.body.data = NULL;
     }
 
     ngx_http_conflict_op_release(ctx->op);

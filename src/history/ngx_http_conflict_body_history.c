@@ -583,9 +583,8 @@ ngx_http_conflict_body_history_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
     length = ctx->request->headers_out.content_length_n;
 
     if (ngx_http_conflict_latest_response_grow(ctx->request->pool,
-                                  &response->record, response->record_len,
-                                  &response->record_size,
-                                  (response->record_len == 0)
+                                  &response->record, &response->record_size,
+                                  (response->record.len == 0)
                                   ? (size_t) ngx_max(length, (off_t) len) : len)
         != NGX_OK)
     {
@@ -593,8 +592,8 @@ ngx_http_conflict_body_history_feed(ngx_http_conflict_ctx_t *ctx, u_char *data,
         return;
     }
 
-    ngx_memcpy(response->record + response->record_len, data, len);
-    response->record_len += len;
+    ngx_memcpy(response->record.data + response->record.len, data, len);
+    response->record.len += len;
 }
 
 
@@ -609,8 +608,7 @@ ngx_http_conflict_body_history_store_shown(ngx_http_conflict_ctx_t *ctx)
     ngx_memzero(&record, sizeof(ngx_http_conflict_record_t));
 
     record.shown = 1;
-    record.body.data = ctx->response->record;
-    record.body.len = ctx->response->record_len;
+    record.body = ctx->response->record;
 
     ngx_http_conflict_latest_document_root(ctx->conf, &record.body);
 
@@ -658,8 +656,8 @@ ngx_http_conflict_body_history_replaced(ngx_http_conflict_ctx_t *ctx,
 
     known = (ctx->version.body != 0);
 
-    same = (known && conflict_hash_64(ctx->response->record,
-                                      ctx->response->record_len, 0)
+    same = (known && conflict_hash_64(ctx->response->record.data,
+                                      ctx->response->record.len, 0)
                      == ctx->version.body);
 
     if (!same && known && ctx->version.body_view == ctx->op->in.view) {

@@ -93,9 +93,9 @@ typedef enum {
 
     /* a request with an Idempotency-Key; of a write all but "body" */
 
-    NGX_HTTP_CONFLICT_STATE_KEY_START,    /* check the key */
+    NGX_HTTP_CONFLICT_STATE_KEY_START,           /* check the key */
     NGX_HTTP_CONFLICT_STATE_KEY_RECEIVE_BODY,     /* read the body */
-    NGX_HTTP_CONFLICT_STATE_KEY_STORE_CLAIM,    /* ask whether it is new */
+    NGX_HTTP_CONFLICT_STATE_KEY_STORE_CLAIM,     /* ask whether it is new */
     NGX_HTTP_CONFLICT_STATE_KEY_STORE_CLAIMED,
 
     /* the loop ends and nginx continues */
@@ -303,10 +303,9 @@ typedef struct {
     ngx_str_t                      client;     /* the client's, whole */
     ngx_str_t                      merged;     /* what the rules make of them */
     ngx_uint_t                     status;     /* of the answer */
-    u_char                        *data;       /* its body */
-    size_t                         len;
+    ngx_str_t                      document;   /* of the answer: its body, or
+                                                  what a patch makes of it */
     size_t                         size;       /* allocated */
-    ngx_str_t                      document;   /* of the answer */
     ngx_str_t                      names;      /* of its fields that are not */
     ngx_str_t                      fields;     /* the client's, as in a merge */
     ngx_str_t                      detail;     /* JSON of a refusal */
@@ -328,8 +327,8 @@ typedef struct {
 typedef struct {
     ngx_uint_t                     status;     /* by a filter; 0: none */
     ngx_str_t                      content_type;
-    u_char                        *data;       /* NULL: unchanged so far */
-    size_t                         len;
+    ngx_str_t                      body;       /* data is NULL: unchanged so
+                                                  far */
     size_t                         size;       /* allocated */
     unsigned                       header:1;   /* header was captured */
     unsigned                       ended:1;
@@ -375,8 +374,7 @@ typedef struct {
     time_t                         last_modified;
     ngx_str_t                      version_header;
     ngx_str_t                      mtime_header;
-    u_char                        *data;
-    size_t                         len;
+    ngx_str_t                      body;
     size_t                         size;       /* allocated */
     uint64_t                       version;    /* the body is as new or newer */
     uint64_t                       view;       /* 0: none */
@@ -420,8 +418,7 @@ typedef struct {
     conflict_scan_t               *inject;
     conflict_hash_t                hash;
     off_t                          size;
-    u_char                        *record;      /* body for the history */
-    size_t                         record_len;
+    ngx_str_t                      record;      /* body for the history */
     size_t                         record_size; /* allocated */
     conflict_scan_t               *root;        /* of the document; NULL: the
                                                    body is the document */
@@ -444,8 +441,7 @@ typedef struct {
     ngx_http_conflict_op_t        *op;         /* NULL: it cannot be one */
     ngx_str_t                      prefix;     /* of an item's path */
     ngx_str_t                      suffix;
-    u_char                        *body;
-    size_t                         len;
+    ngx_str_t                      body;
     size_t                         size;       /* allocated */
     conflict_item_t               *items;
     ngx_uint_t                     n;
@@ -494,7 +490,9 @@ typedef struct ngx_http_conflict_queue_s  ngx_http_conflict_queue_t;
 
 
 /* a request to an inbox: inbox/ngx_http_conflict_inbox.h */
+
 typedef struct ngx_http_conflict_inbox_s  ngx_http_conflict_inbox_t;
+
 
 /* the key of a request that is carried out once; idempotency/ */
 

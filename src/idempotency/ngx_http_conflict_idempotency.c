@@ -462,8 +462,7 @@ ngx_http_conflict_idempotency_entry(ngx_http_conflict_ctx_t *ctx,
 
     if (what == NGX_HTTP_CONFLICT_IDEMPOTENCY_KEPT) {
         blob->in.head.len += idem->fields.len;
-        blob->in.body.data = idem->body;
-        blob->in.body.len = idem->len;
+        blob->in.body = idem->body;
     }
 
     blob->in.head.data = ngx_pnalloc(ctx->request->pool, blob->in.head.len);

@@ -42,8 +42,7 @@ struct ngx_http_conflict_idempotency_s {
     ngx_event_t              timer;        /* renews the claim */
     ngx_uint_t               status;       /* of the response */
     ngx_str_t                fields;       /* the same, as in the entry */
-    u_char                  *body;
-    size_t                   len;
+    ngx_str_t                body;
     size_t                   size;         /* allocated */
     unsigned                 asked:1;      /* the store, whether it is new */
     unsigned                 claimed:1;    /* and not released, nor settled */

@@ -384,12 +384,12 @@ ngx_http_conflict_idempotency_record_buffer(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (ngx_buf_size(b) > (off_t) (ctx->conf->max_body - idem->len)) {
+    if (ngx_buf_size(b) > (off_t) (ctx->conf->max_body - idem->body.len)) {
         ngx_http_conflict_idempotency_settle(ctx,
                                        NGX_HTTP_CONFLICT_IDEMPOTENCY_NOT_KEPT);
         return NGX_OK;
     }
 
     return ngx_http_conflict_latest_response_append(r->pool, &idem->body,
-                                                    &idem->len, &idem->size, b);
+                                                    &idem->size, b);
 }

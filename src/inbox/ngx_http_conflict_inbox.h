@@ -75,9 +75,9 @@ ngx_uint_t ngx_http_conflict_inbox_endpoint_visible(
 ngx_uint_t ngx_http_conflict_inbox_endpoint_own(ngx_http_conflict_ctx_t *ctx,
     ngx_http_conflict_hold_item_t *item);
 
-/* The store has not answered. */
-ngx_http_conflict_state_e ngx_http_conflict_inbox_endpoint_failed(
-    ngx_http_conflict_ctx_t *ctx);
+/* ngx_http_conflict_endpoint_call(); counts a call that has failed. */
+ngx_uint_t ngx_http_conflict_inbox_endpoint_store(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_op_pt call, ngx_http_conflict_state_e *next);
 
 /* At the end of the request: ctx->op is that of a write, or NULL. */
 void ngx_http_conflict_inbox_endpoint_end(ngx_http_conflict_ctx_t *ctx);

@@ -450,16 +450,12 @@ ngx_http_conflict_inbox_endpoint_index(ngx_http_conflict_ctx_t *ctx)
 ngx_http_conflict_state_e
 ngx_http_conflict_inbox_endpoint_called(ngx_http_conflict_ctx_t *ctx)
 {
-    switch (ngx_http_conflict_store_call(ctx, ctx->op->store->ops->blob)) {
+    ngx_http_conflict_state_e  next;
 
-    case NGX_OK:
-        break;
-
-    case NGX_AGAIN:
-        return NGX_HTTP_CONFLICT_STATE_AGAIN;
-
-    default: /* NGX_ERROR */
-        return ngx_http_conflict_inbox_endpoint_failed(ctx);
+    if (!ngx_http_conflict_inbox_endpoint_store(ctx, ctx->op->store->ops->blob,
+                                                &next))
+    {
+        return next;
     }
 
     if (ctx->inbox->verb == NGX_HTTP_CONFLICT_INBOX_LIST) {
@@ -558,19 +554,24 @@ ngx_http_conflict_inbox_endpoint_own(ngx_http_conflict_ctx_t *ctx,
 }
 
 
-ngx_http_conflict_state_e
-ngx_http_conflict_inbox_endpoint_failed(ngx_http_conflict_ctx_t *ctx)
+ngx_uint_t
+ngx_http_conflict_inbox_endpoint_store(ngx_http_conflict_ctx_t *ctx,
+    ngx_http_conflict_op_pt call, ngx_http_conflict_state_e *next)
 {
     ngx_http_conflict_op_t  *op;
 
+    if (ngx_http_conflict_endpoint_call(ctx, call, next)) {
+        return 1;
+    }
+
     op = ctx->op;
 
-    if (op->store->stats) {
+    if (*next == NGX_HTTP_CONFLICT_STATE_RESPOND && op->store->stats) {
         (void) ngx_atomic_fetch_add(&op->store->stats->errors[op->out.error],
                                     1);
     }
 
-    return ngx_http_conflict_endpoint_failed(ctx);
+    return 0;
 }
 
 

@@ -105,16 +105,12 @@ ngx_http_conflict_inbox_show_route(ngx_http_conflict_ctx_t *ctx)
 ngx_http_conflict_state_e
 ngx_http_conflict_inbox_show_peeked(ngx_http_conflict_ctx_t *ctx)
 {
-    switch (ngx_http_conflict_store_call(ctx, ctx->op->store->ops->peek)) {
+    ngx_http_conflict_state_e  next;
 
-    case NGX_OK:
-        break;
-
-    case NGX_AGAIN:
-        return NGX_HTTP_CONFLICT_STATE_AGAIN;
-
-    default: /* NGX_ERROR */
-        return ngx_http_conflict_inbox_endpoint_failed(ctx);
+    if (!ngx_http_conflict_inbox_endpoint_store(ctx, ctx->op->store->ops->peek,
+                                                &next))
+    {
+        return next;
     }
 
     if (ctx->op->out.state == CONFLICT_FREE) {

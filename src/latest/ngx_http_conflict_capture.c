@@ -307,13 +307,12 @@ static ngx_int_t
 ngx_http_conflict_capture_buf(ngx_http_conflict_ctx_t *ctx, ngx_buf_t *b)
 {
     size_t                       size;
-    ngx_pool_t                  *pool;
+    ngx_uint_t                   same;
     ngx_http_conflict_shown_t   *shown;
     ngx_http_conflict_latest_t  *latest;
 
     latest = &ctx->latest;
     shown = &latest->shown;
-    pool = ctx->request->pool;
 
     if (b->last_buf || b->last_in_chain) {
         shown->ended = 1;
@@ -324,42 +323,35 @@ ngx_http_conflict_capture_buf(ngx_http_conflict_ctx_t *ctx, ngx_buf_t *b)
     }
 
     if (!ngx_buf_in_memory(b)
-        || ngx_buf_size(b) > (off_t) (ctx->conf->max_body - shown->len))
+        || ngx_buf_size(b) > (off_t) (ctx->conf->max_body - shown->body.len))
     {
         return NGX_ERROR;
     }
 
     size = b->last - b->pos;
 
-    if (shown->data == NULL) {
+    same = (shown->body.data == NULL);
 
-        if (latest->len - shown->len >= size
-            && ngx_memcmp(latest->data + shown->len, b->pos, size) == 0)
-        {
-            shown->len += size;
-            return NGX_OK;
-        }
+    if (same && latest->body.len - shown->body.len >= size
+        && ngx_memcmp(latest->body.data + shown->body.len, b->pos, size) == 0)
+    {
+        shown->body.len += size;
+        return NGX_OK;
+    }
 
-        if (ngx_http_conflict_latest_response_grow(pool, &shown->data, 0,
-                                                   &shown->size,
-                                                   shown->len + size)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        ngx_memcpy(shown->data, latest->data, shown->len);
-
-    } else if (ngx_http_conflict_latest_response_grow(pool, &shown->data,
-                                                      shown->len, &shown->size,
-                                                      size)
-               != NGX_OK)
+    if (ngx_http_conflict_latest_response_grow(ctx->request->pool, &shown->body,
+                                               &shown->size, size)
+        != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    ngx_memcpy(shown->data + shown->len, b->pos, size);
-    shown->len += size;
+    if (same) {
+        ngx_memcpy(shown->body.data, latest->body.data, shown->body.len);
+    }
+
+    ngx_memcpy(shown->body.data + shown->body.len, b->pos, size);
+    shown->body.len += size;
 
     return NGX_OK;
 }
@@ -390,18 +382,17 @@ ngx_http_conflict_capture_shown(ngx_http_conflict_ctx_t *ctx, ngx_str_t *text)
         return NGX_DECLINED;
     }
 
-    text->data = latest->data;
-    text->len = latest->len;
+    *text = latest->body;
 
     if (ngx_http_conflict_capture_unfiltered(ctx)) {
         return NGX_OK;
     }
 
-    if (shown->data) {
-        text->data = shown->data;
+    if (shown->body.data) {
+        text->data = shown->body.data;
     }
 
-    text->len = shown->len;
+    text->len = shown->body.len;
 
     /* not all filters mark the end of the body of a subrequest */
 
@@ -424,7 +415,8 @@ ngx_http_conflict_capture_unfiltered(ngx_http_conflict_ctx_t *ctx)
                                          ngx_http_conflict_module);
 
     return nmcf->captures && shown->header && !shown->failed
-           && shown->data == NULL && shown->len == latest->len;
+           && shown->body.data == NULL
+           && shown->body.len == latest->body.len;
 }
 
 
@@ -433,7 +425,7 @@ ngx_http_conflict_capture_no_filter(ngx_http_conflict_ctx_t *ctx)
 {
     /* most filters leave alone what is empty or of another type */
 
-    return ctx->latest.json && ctx->latest.len
+    return ctx->latest.json && ctx->latest.body.len
            && ngx_http_conflict_capture_unfiltered(ctx)
            && !ctx->latest.filters;
 }

@@ -127,13 +127,13 @@ ngx_int_t ngx_http_conflict_latest_response_header(ngx_http_request_t *r,
 ngx_int_t ngx_http_conflict_latest_response_body(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in, ngx_chain_t **out);
 
-/* Grows a buffer of *size bytes, of which "len" are used, by "more" bytes. */
+/* Makes room for "more" bytes behind a text in a buffer of *size bytes. */
 ngx_int_t ngx_http_conflict_latest_response_grow(ngx_pool_t *pool,
-    u_char **data, size_t len, size_t *size, size_t more);
+    ngx_str_t *text, size_t *size, size_t more);
 
-/* Appends what is in "b", in memory or in a file, to such a buffer. */
+/* Appends what is in "b", in memory or in a file, to such a text. */
 ngx_int_t ngx_http_conflict_latest_response_append(ngx_pool_t *pool,
-    u_char **data, size_t *len, size_t *size, ngx_buf_t *b);
+    ngx_str_t *text, size_t *size, ngx_buf_t *b);
 
 
 #endif /* _NGX_HTTP_CONFLICT_LATEST_H_INCLUDED_ */

@@ -47,7 +47,7 @@ ngx_http_conflict_latest_document_observe(ngx_http_conflict_ctx_t *ctx)
         && !latest->encoded && latest->view)
     {
         conflict_hash_init(&hash, 0);
-        conflict_hash_update(&hash, latest->data, latest->len);
+        conflict_hash_update(&hash, latest->body.data, latest->body.len);
         op->in.observed.body = conflict_hash_final(&hash);
     }
 
@@ -111,7 +111,7 @@ ngx_http_conflict_latest_document_value(ngx_http_conflict_ctx_t *ctx,
 
     conflict_scan_init(json, source->pointer);
 
-    if (conflict_scan_feed(json, latest->data, latest->len)
+    if (conflict_scan_feed(json, latest->body.data, latest->body.len)
         != CONFLICT_JSON_OK
         || conflict_scan_end(json) != CONFLICT_JSON_OK
         || (json->type != CONFLICT_JSON_NUMBER
@@ -165,8 +165,7 @@ void
 ngx_http_conflict_latest_document_get(ngx_http_conflict_ctx_t *ctx,
     ngx_str_t *document)
 {
-    document->data = ctx->latest.data;
-    document->len = ctx->latest.len;
+    *document = ctx->latest.body;
 
     if (ctx->latest.json) {
         ngx_http_conflict_latest_document_root(ctx->conf, document);

@@ -44,8 +44,8 @@ ngx_http_conflict_latest_get_start(ngx_http_request_t *r,
 
     latest = &ctx->latest;
 
-    if (latest->data) {
-        (void) ngx_pfree(r->pool, latest->data);
+    if (latest->body.data) {
+        (void) ngx_pfree(r->pool, latest->body.data);
     }
 
     version = latest->version;

@@ -126,7 +126,7 @@ ngx_http_conflict_latest_response_done(ngx_http_request_t *r, void *data,
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "conflict latest done: %ui, %uz bytes",
-                   latest->status, latest->len);
+                   latest->status, latest->body.len);
 
     return r->connection->error ? rc : NGX_OK;
 }
@@ -243,7 +243,7 @@ ngx_http_conflict_latest_response_header(ngx_http_request_t *r,
 
     return (r->headers_out.content_length_n > 0
             && r->headers_out.content_length_n <= (off_t) nlcf->max_body)
-           ? ngx_http_conflict_latest_response_grow(r->pool, &latest->data, 0,
+           ? ngx_http_conflict_latest_response_grow(r->pool, &latest->body,
                                    &latest->size,
                                    (size_t) r->headers_out.content_length_n)
            : NGX_OK;
@@ -265,7 +265,7 @@ ngx_http_conflict_latest_response_body(ngx_http_request_t *r,
     for ( /* void */ ; in; in = in->next) {
         size = ngx_buf_special(in->buf) ? 0 : ngx_buf_size(in->buf);
 
-        if (size > (off_t) (ctx->conf->max_body - latest->len)) {
+        if (size > (off_t) (ctx->conf->max_body - latest->body.len)) {
             latest->too_large = 1;
         }
 
@@ -353,45 +353,45 @@ ngx_http_conflict_latest_response_buf(ngx_http_request_t *r,
         cl->buf = copy;
     }
 
-    if (ngx_http_conflict_latest_response_grow(r->pool, &latest->data,
-                                               latest->len, &latest->size, size)
+    if (ngx_http_conflict_latest_response_grow(r->pool, &latest->body,
+                                               &latest->size, size)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    ngx_memcpy(latest->data + latest->len, b->pos, size);
-    latest->len += size;
+    ngx_memcpy(latest->body.data + latest->body.len, b->pos, size);
+    latest->body.len += size;
 
     return NGX_OK;
 }
 
 
 ngx_int_t
-ngx_http_conflict_latest_response_grow(ngx_pool_t *pool, u_char **data,
-    size_t len, size_t *size, size_t more)
+ngx_http_conflict_latest_response_grow(ngx_pool_t *pool, ngx_str_t *text,
+    size_t *size, size_t more)
 {
     size_t   new_size;
     u_char  *p;
 
-    if (*size - len >= more) {
+    if (*size >= text->len + more) {
         return NGX_OK;
     }
 
     new_size = ngx_max(*size * 2, NGX_HTTP_CONFLICT_FIRST_SIZE);
-    new_size = ngx_max(new_size, len + more);
+    new_size = ngx_max(new_size, text->len + more);
 
     p = ngx_palloc(pool, new_size);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    if (*data) {
-        ngx_memcpy(p, *data, len);
-        (void) ngx_pfree(pool, *data);
+    if (text->data) {
+        ngx_memcpy(p, text->data, text->len);
+        (void) ngx_pfree(pool, text->data);
     }
 
-    *data = p;
+    text->data = p;
     *size = new_size;
 
     return NGX_OK;
@@ -399,21 +399,21 @@ ngx_http_conflict_latest_response_grow(ngx_pool_t *pool, u_char **data,
 
 
 ngx_int_t
-ngx_http_conflict_latest_response_append(ngx_pool_t *pool, u_char **data,
-    size_t *len, size_t *size, ngx_buf_t *b)
+ngx_http_conflict_latest_response_append(ngx_pool_t *pool,
+    ngx_str_t *text, size_t *size, ngx_buf_t *b)
 {
     size_t   more;
     u_char  *p;
 
     more = (size_t) ngx_buf_size(b);
 
-    if (ngx_http_conflict_latest_response_grow(pool, data, *len, size, more)
+    if (ngx_http_conflict_latest_response_grow(pool, text, size, more)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    p = *data + *len;
+    p = text->data + text->len;
 
     if (ngx_buf_in_memory(b)) {
         ngx_memcpy(p, b->pos, more);
@@ -424,7 +424,7 @@ ngx_http_conflict_latest_response_append(ngx_pool_t *pool, u_char **data,
         return NGX_ERROR;
     }
 
-    *len += more;
+    text->len += more;
 
     return NGX_OK;
 }

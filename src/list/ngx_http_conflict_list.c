@@ -260,8 +260,8 @@ ngx_http_conflict_list_find(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
 
     list = ctx->list;
 
-    rc = conflict_items_find(&ctx->conf->list->path, list->body, list->len,
-                             ctx->conf->max_values,
+    rc = conflict_items_find(&ctx->conf->list->path, list->body.data,
+                             list->body.len, ctx->conf->max_values,
                              NGX_HTTP_CONFLICT_LIST_ITEMS,
                              ngx_http_conflict_random_seed(), &items, &n);
 
@@ -353,7 +353,7 @@ ngx_http_conflict_list_keys(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx)
     for (i = 0; i < list->n; i++) {
         list->index[i] = NGX_HTTP_CONFLICT_LIST_NONE;
 
-        len = item[i].to ? conflict_items_id(id, list->body, &item[i]) : 0;
+        len = item[i].to ? conflict_items_id(id, list->body.data, &item[i]) : 0;
 
         if (len == 0) {
             continue;

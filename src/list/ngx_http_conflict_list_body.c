@@ -90,12 +90,12 @@ ngx_http_conflict_list_body_add(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (ngx_buf_size(b) > (off_t) (ctx->conf->max_body - list->len)) {
+    if (ngx_buf_size(b) > (off_t) (ctx->conf->max_body - list->body.len)) {
         return NGX_DECLINED;
     }
 
     if (ngx_http_conflict_latest_response_append(r->pool, &list->body,
-                                                 &list->len, &list->size, b)
+                                                 &list->size, b)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -114,7 +114,6 @@ static ngx_int_t
 ngx_http_conflict_list_body_give_up(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t *in, ngx_chain_t **out)
 {
-    ngx_str_t                  text;
     ngx_chain_t               *cl;
     ngx_http_conflict_list_t  *list;
 
@@ -125,14 +124,11 @@ ngx_http_conflict_list_body_give_up(ngx_http_request_t *r,
                                           "\"conflict_max_body\"");
     *out = in;
 
-    if (list->len == 0) {
+    if (list->body.len == 0) {
         return NGX_DECLINED;
     }
 
-    text.data = list->body;
-    text.len = list->len;
-
-    cl = ngx_http_conflict_list_body_link(r, &text);
+    cl = ngx_http_conflict_list_body_link(r, &list->body);
     if (cl == NULL) {
         return NGX_ERROR;
     }
@@ -156,8 +152,7 @@ ngx_http_conflict_list_body_send(ngx_http_request_t *r,
     list->reading = 0;
     r->buffered &= ~NGX_HTTP_CONFLICT_LIST_BUFFERED;
 
-    text.data = list->body;
-    text.len = list->len;
+    text = list->body;
 
     if (list->n && ngx_http_conflict_list_body_fill(r, ctx, &text) != NGX_OK) {
         return NGX_ERROR;

@@ -215,41 +215,33 @@ ngx_http_conflict_lock_endpoint_unguarded(ngx_http_conflict_ctx_t *ctx)
 ngx_http_conflict_state_e
 ngx_http_conflict_lock_endpoint_peek(ngx_http_conflict_ctx_t *ctx)
 {
-    switch (ngx_http_conflict_store_call(ctx, ctx->op->store->ops->peek)) {
+    ngx_http_conflict_state_e  next;
 
-    case NGX_OK:
-        return NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALL;
-
-    case NGX_AGAIN:
-        return NGX_HTTP_CONFLICT_STATE_AGAIN;
-
-    default: /* NGX_ERROR */
-        return ngx_http_conflict_endpoint_failed(ctx);
-    }
+    return ngx_http_conflict_endpoint_call(ctx, ctx->op->store->ops->peek,
+                                           &next)
+           ? NGX_HTTP_CONFLICT_STATE_LOCK_STORE_CALL : next;
 }
 
 
 ngx_http_conflict_state_e
 ngx_http_conflict_lock_endpoint_call(ngx_http_conflict_ctx_t *ctx)
 {
-    switch (ngx_http_conflict_store_call(ctx, ctx->op->store->ops->lock)) {
+    ngx_http_conflict_state_e  next;
 
-    case NGX_OK:
-
-        if (ngx_http_conflict_lock_endpoint_unproved(ctx)) {
-            return NGX_HTTP_CONFLICT_STATE_LOCK_TARGET;
-        }
-
-        ngx_http_conflict_feed_event_lock(ctx->op);
-        ngx_http_conflict_lock_endpoint_result(ctx);
-        return NGX_HTTP_CONFLICT_STATE_RESPOND;
-
-    case NGX_AGAIN:
-        return NGX_HTTP_CONFLICT_STATE_AGAIN;
-
-    default: /* NGX_ERROR */
-        return ngx_http_conflict_endpoint_failed(ctx);
+    if (!ngx_http_conflict_endpoint_call(ctx, ctx->op->store->ops->lock,
+                                         &next))
+    {
+        return next;
     }
+
+    if (ngx_http_conflict_lock_endpoint_unproved(ctx)) {
+        return NGX_HTTP_CONFLICT_STATE_LOCK_TARGET;
+    }
+
+    ngx_http_conflict_feed_event_lock(ctx->op);
+    ngx_http_conflict_lock_endpoint_result(ctx);
+
+    return NGX_HTTP_CONFLICT_STATE_RESPOND;
 }
 
 

@@ -65,9 +65,6 @@ ngx_http_conflict_resolver_answer(ngx_http_conflict_ctx_t *ctx)
         return ngx_http_conflict_resolver_answer_refuse(ctx);
     }
 
-    resolver->document.data = resolver->data;
-    resolver->document.len = resolver->len;
-
     failure = ngx_http_conflict_resolver_answer_status(resolver);
 
     if (failure == NULL && resolver->patch) {
@@ -203,13 +200,15 @@ ngx_http_conflict_resolver_answer_refuse(ngx_http_conflict_ctx_t *ctx)
     resolver = ctx->resolver;
 
     if (resolver->json && !resolver->encoded
-        && resolver->len <= NGX_HTTP_CONFLICT_RESOLVER_DETAIL
-        && conflict_scan_valid(resolver->data, resolver->len))
+        && resolver->document.len <= NGX_HTTP_CONFLICT_RESOLVER_DETAIL
+        && conflict_scan_valid(resolver->document.data,
+                               resolver->document.len))
     {
-        bom = conflict_text_bom(resolver->data, resolver->len);
+        bom = conflict_text_bom(resolver->document.data,
+                                resolver->document.len);
 
-        resolver->detail.data = resolver->data + bom;
-        resolver->detail.len = resolver->len - bom;
+        resolver->detail.data = resolver->document.data + bom;
+        resolver->detail.len = resolver->document.len - bom;
     }
 
     return ngx_http_conflict_respond(ctx, NGX_HTTP_CONFLICT_ANSWER_STALE,
@@ -268,7 +267,7 @@ ngx_http_conflict_resolver_answer_status(ngx_http_conflict_resolver_t *resolver)
         return "has sent an encoded body";
     }
 
-    return resolver->len ? NULL : "has sent an empty body";
+    return resolver->document.len ? NULL : "has sent an empty body";
 }
 
 

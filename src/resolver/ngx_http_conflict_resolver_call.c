@@ -379,7 +379,7 @@ ngx_http_conflict_resolver_call_body(ngx_http_request_t *r,
     for ( /* void */ ; in; in = in->next) {
         size = ngx_buf_special(in->buf) ? 0 : ngx_buf_size(in->buf);
 
-        if (size > (off_t) (ctx->conf->max_body - resolver->len)) {
+        if (size > (off_t) (ctx->conf->max_body - resolver->document.len)) {
             resolver->too_large = 1;
         }
 
@@ -393,7 +393,7 @@ ngx_http_conflict_resolver_call_body(ngx_http_request_t *r,
 
         } else if (size
                    && ngx_http_conflict_latest_response_append(r->pool,
-                                                &resolver->data, &resolver->len,
+                                                &resolver->document,
                                                 &resolver->size, in->buf)
                       != NGX_OK)
         {

@@ -123,11 +123,6 @@ typedef struct {
 } ngx_http_conflict_item_t;
 
 
-/*
- * An operation, allocated together with its key.  It may outlive its request,
- * and serves one write or read, from begin or peek until it is settled.
- */
-
 /* private to the store in Redis: what a settle states */
 
 typedef struct {
@@ -139,6 +134,11 @@ typedef struct {
     unsigned                          second_reused:1;
 } ngx_http_conflict_redis_settle_t;
 
+
+/*
+ * An operation, allocated together with its key.  It may outlive its request,
+ * and serves one write or read, from begin or peek until it is settled.
+ */
 
 struct ngx_http_conflict_op_s {
     ngx_http_conflict_store_t        *store;

@@ -8,8 +8,8 @@
 
 
 #include "versions/ngx_http_conflict_versions.h"
-#include "answer/ngx_http_conflict_answer.h"
 #include "answer/ngx_http_conflict_endpoint.h"
+#include "http/ngx_http_conflict_json.h"
 #include "process/ngx_http_conflict_clock.h"
 #include "core/policy/conflict_version.h"
 

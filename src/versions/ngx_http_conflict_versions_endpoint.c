@@ -184,20 +184,13 @@ ngx_http_conflict_versions_endpoint_get(ngx_http_conflict_ctx_t *ctx)
 ngx_http_conflict_state_e
 ngx_http_conflict_versions_endpoint_peek(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_http_conflict_op_t  *op;
+    ngx_http_conflict_op_t     *op;
+    ngx_http_conflict_state_e   next;
 
     op = ctx->op;
 
-    switch (ngx_http_conflict_store_call(ctx, op->store->ops->peek)) {
-
-    case NGX_OK:
-        break;
-
-    case NGX_AGAIN:
-        return NGX_HTTP_CONFLICT_STATE_AGAIN;
-
-    default: /* NGX_ERROR */
-        return ngx_http_conflict_endpoint_failed(ctx);
+    if (!ngx_http_conflict_endpoint_call(ctx, op->store->ops->peek, &next)) {
+        return next;
     }
 
     if (op->out.state == CONFLICT_FREE || op->out.state == CONFLICT_LEASED) {
@@ -211,16 +204,12 @@ ngx_http_conflict_versions_endpoint_peek(ngx_http_conflict_ctx_t *ctx)
 ngx_http_conflict_state_e
 ngx_http_conflict_versions_endpoint_call(ngx_http_conflict_ctx_t *ctx)
 {
-    switch (ngx_http_conflict_store_call(ctx, ctx->op->store->ops->versions)) {
+    ngx_http_conflict_state_e  next;
 
-    case NGX_OK:
-        break;
-
-    case NGX_AGAIN:
-        return NGX_HTTP_CONFLICT_STATE_AGAIN;
-
-    default: /* NGX_ERROR */
-        return ngx_http_conflict_endpoint_failed(ctx);
+    if (!ngx_http_conflict_endpoint_call(ctx, ctx->op->store->ops->versions,
+                                         &next))
+    {
+        return next;
     }
 
     if (ctx->op->in.pre.base && !ctx->op->out.base_held) {

@@ -44,7 +44,7 @@ ngx_http_conflict_diff(ngx_http_conflict_ctx_t *ctx)
     if (ctx->merge.fields.len || !latest->valid
         || latest->status != NGX_HTTP_OK
         || !latest->json || latest->encoded || latest->too_large
-        || (latest->len > NGX_HTTP_CONFLICT_DIFF_MAX
+        || (latest->body.len > NGX_HTTP_CONFLICT_DIFF_MAX
             && !ctx->conf->log->fields)
         || ngx_http_conflict_diff_text(ctx, &text) != NGX_OK)
     {

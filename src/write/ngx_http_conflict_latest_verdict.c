@@ -10,7 +10,6 @@
 #include "write/ngx_http_conflict_write.h"
 #include "history/ngx_http_conflict_history.h"
 #include "latest/ngx_http_conflict_latest.h"
-#include "core/policy/conflict_etag.h"
 
 
 static ngx_http_conflict_state_e ngx_http_conflict_latest_verdict_unchecked(

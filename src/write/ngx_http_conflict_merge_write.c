@@ -155,8 +155,7 @@ ngx_http_conflict_merge_write_server(ngx_http_conflict_ctx_t *ctx,
             return NGX_DECLINED;
         }
 
-        server->data = latest->data;
-        server->len = latest->len;
+        *server = latest->body;
         ngx_http_conflict_latest_document_root(ctx->conf, server);
 
         return server->len ? NGX_OK : NGX_DECLINED;

@@ -9,7 +9,6 @@
 
 
 #include "write/ngx_http_conflict_write.h"
-#include "process/ngx_http_conflict_random.h"
 #include "process/ngx_http_conflict_wake.h"
 
 

@@ -8,7 +8,6 @@
 
 
 #include "store/shm/ngx_http_conflict_shm.h"
-#include "stats/ngx_http_conflict_stats.h"
 
 
 static void ngx_http_conflict_shm_entry_distrust(ngx_http_conflict_shctx_t *sh,

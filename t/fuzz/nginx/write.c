@@ -411,10 +411,10 @@ refuse(ngx_http_request_t *r, ngx_http_conflict_ctx_t *ctx, u_char *p,
     ctx->latest.valid = 1;
     ctx->latest.json = 1;
     ctx->latest.status = NGX_HTTP_OK;
-    ctx->latest.data = p;
-    ctx->latest.len = len;
+    ctx->latest.body.data = p;
+    ctx->latest.body.len = len;
     ctx->latest.shown.header = 1;
-    ctx->latest.shown.len = len;
+    ctx->latest.shown.body.len = len;
     ctx->latest.version_header = ctx->pre.base;
 
     ngx_http_conflict_op_lock_found(ctx->op, &ctx->target.key,

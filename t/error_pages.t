@@ -423,11 +423,16 @@ is($r->{status}, 409, 'a stale write');
 ok(!json($r)->{base_held}, 'of somebody who was shown the page alone');
 
 
-=== a page that keeps the status of an error, from another upstream
+=== a page from another upstream that keeps the status of an error, or gets one
 --- config
     conflict_user $http_x_user;
     proxy_intercept_errors on;
     error_page 404 502 503 /sorry.json;
+    location /masked/ {
+        conflict merge;
+        error_page 502 503 =200 /sorry.json;
+        proxy_pass http://api/plain/;
+    }
     location /merge/ {
         conflict merge;
         proxy_pass http://api/plain/;
@@ -444,7 +449,7 @@ ok(!json($r)->{base_held}, 'of somebody who was shown the page alone');
 --- steps
 set_doc('/plain/sorry', { error => 'down' });
 
-for my $where ('merge', 'version') {
+for my $where ('merge', 'version', 'masked') {
     my $path = "/$where/1";
 
     for my $fails ('status=503', 'close') {

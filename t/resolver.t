@@ -557,6 +557,11 @@ is(scalar asked(), 0, 'nobody is asked');
         proxy_pass http://127.0.0.1:1;
         error_page 502 = /_resolver/fixed;
     }
+    location = /_resolver/masked {
+        internal;
+        proxy_pass http://127.0.0.1:1;
+        error_page 502 =200 /_resolver/fixed;
+    }
     location = /_resolver/down { internal; proxy_pass http://127.0.0.1:1; }
     location = /_resolver/closes { internal; return 444; }
     location = /_resolver/late { internal; return 408; }
@@ -572,7 +577,7 @@ is(scalar asked(), 0, 'nobody is asked');
 --- steps
 my $v = changed('/plain/1', { n => 1 }, { n => 2 });
 
-for my $to (qw(down closes late gone empty moved missing)) {
+for my $to (qw(down masked closes late gone empty moved missing)) {
     is(PUT('/plain/1', { n => 3, base_version => $v }, 'X-User: ann',
            "X-To: $to")->{status}, 409, "$to: refused");
     is(log_count(qr!resolver "/_resolver/$to"!), 1, 'logged');

@@ -259,6 +259,10 @@ ngx_http_conflict_resolver_call_done(ngx_http_request_t *r, void *data,
 
     } else if (rc == NGX_ERROR || rc >= NGX_HTTP_SPECIAL_RESPONSE) {
         resolver->failure = "has not answered completely";
+
+    } else if (r->err_status && r->err_status < NGX_HTTP_SPECIAL_RESPONSE) {
+        /* by "error_page 502 =200 /page" */
+        resolver->failure = "has failed, and its page got another status";
     }
 
     ngx_http_conflict_resolver_call_end(ctx);

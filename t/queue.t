@@ -22,7 +22,7 @@ add_block_preprocessor(sub {
     location / {
         conflict version;
         conflict_wait 20s;
-        conflict_lease 300ms;
+        conflict_lease 2s;
         conflict_quarantine 200ms;
         proxy_pass http://api;
     }

@@ -515,15 +515,12 @@ ok($lines && $lines < $count{503}, 'a line in the error log, not one each');
         proxy_pass http://api;
     }
 --- steps
-my $n = 0;
-
 set_doc("/plain/r$_", { id => $_ }) for 1 .. 400;
 
-until_true {
-    $n++;
+for my $n (1 .. 400) {
     PUT("/plain/w$n", { n => 1 }, 'X-Up-Write: close');
-    !version(GET("/plain/r$n"));
-};
+    last unless version(GET("/plain/r$n"));
+}
 
 is(PUT('/plain/more', { n => 1 })->{status}, 503, 'a write is refused');
 is(log_count(qr/"small" is full of writes in flight, enlarge its zone/), 1,

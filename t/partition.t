@@ -134,6 +134,7 @@ for my $mode ('cut', 'mute') {
 
 
 === whatever the upstream is, and how far the write has come
+--- timeout_store: 500ms
 --- steps
 for my $kind ('proxy', 'tls', 'fastcgi', 'uwsgi', 'scgi', 'grpc',
               'name', 'page')
@@ -152,6 +153,7 @@ for my $kind ('proxy', 'tls', 'fastcgi', 'uwsgi', 'scgi', 'grpc',
 
 
 === a body that still comes from the client
+--- timeout_store: 500ms
 --- steps
 reached('stream');
 

@@ -311,11 +311,12 @@ is(lock('/auth/1', ann())->{status}, 200, 'acquired');
 is(scalar(grep { $_->{method} eq 'GET' } seen()), 0, 'nothing was asked');
 
 
-=== an endpoint that asks with arguments, or is led to
+=== an endpoint that is more, or is led to
 --- more
     location ~ ^/both(?<both>/plain/.*)/lock$ {
         conflict_key $both;
         conflict_lock get=$both?x=1&y=a%20b;
+        proxy_pass http://api;
     }
     location /lm/ {
         conflict version;
@@ -327,7 +328,8 @@ is(scalar(grep { $_->{method} eq 'GET' } seen()), 0, 'nothing was asked');
 set_doc('/plain/1', { n => 1 });
 
 my $r = http('POST', '/both/plain/1/lock', headers => [ann()]);
-like(json($r)->{lock}{token}, qr/^[0-9a-f]{32}$/, 'it is a lock');
+is($r->{status}, 200, 'beside proxy_pass');
+like(json($r)->{lock}{token}, qr/^[0-9a-f]{32}$/, 'it is a lock all the same');
 is((seen())[-1]{target}, '/plain/1?x=1&y=a%20b', 'asked for with arguments');
 is(scalar(journal()), 0, 'and nothing else');
 

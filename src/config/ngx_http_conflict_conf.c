@@ -150,7 +150,7 @@ ngx_http_conflict_conf_create_loc(ngx_conf_t *cf)
      *     conf->inbox_all = 0;
      *     conf->status = NGX_HTTP_CONFLICT_STATUS_OFF;
      *     conf->status_policy = 0;
-     *     conf->endpoint = NULL;
+     *     conf->status_handler = NULL;
      *     conf->status_inbox = { 0, NULL };
      *     conf->frames = { 0, NULL };
      *     conf->handler = NULL;
@@ -334,7 +334,7 @@ ngx_http_conflict_conf_merge_block(ngx_conf_t *cf,
     conf->inbox_all = prev->inbox_all;
 
     conf->status = prev->status;
-    conf->endpoint = prev->endpoint;
+    conf->status_handler = prev->status_handler;
 }
 
 
@@ -384,15 +384,16 @@ ngx_http_conflict_conf_complete(ngx_conf_t *cf,
 
     conf->handler = used ? clcf->handler : NULL;
 
-    if (used && clcf->handler != conf->endpoint) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%s\" and another handler of the content, such "
-                           "as \"proxy_pass\", are mutually exclusive in "
-                           "location \"%V\"", used, &conf->name);
-        return NGX_ERROR;
-    }
-
     if (conf->status) {
+
+        if (clcf->handler != conf->status_handler) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"conflict_status\" and another handler of "
+                               "the content, such as \"proxy_pass\", are "
+                               "mutually exclusive in location \"%V\"",
+                               &conf->name);
+            return NGX_ERROR;
+        }
 
         /* it shows statistics and writes nothing */
         conf->status_policy = conf->policy;

@@ -298,8 +298,7 @@ struct ngx_http_conflict_loc_conf_s {
     ngx_uint_t                        status;        /* format; 0: none */
     ngx_uint_t                        status_policy; /* that locations within
                                                         inherit */
-    ngx_http_handler_pt               endpoint;      /* of this location, or
-                                                        NULL */
+    ngx_http_handler_pt               status_handler;
     ngx_http_handler_pt               handler;       /* of an endpoint, for the
                                                         blocks in it */
     ngx_str_t                         status_inbox;  /* path, for the page */

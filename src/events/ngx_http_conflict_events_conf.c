@@ -78,13 +78,8 @@ ngx_http_conflict_events_conf(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         *field = *field ? *field : p->value;
     }
 
-    nlcf->endpoint = ngx_http_conflict_events_answer;
-
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-
-    if (clcf->handler == NULL) {
-        clcf->handler = nlcf->endpoint;
-    }
+    clcf->handler = ngx_http_conflict_events_answer;
 
     return NGX_CONF_OK;
 }

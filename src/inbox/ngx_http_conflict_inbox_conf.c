@@ -36,13 +36,8 @@ ngx_http_conflict_inbox_conf(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         nlcf->inbox_all = 1;
     }
 
-    nlcf->endpoint = ngx_http_conflict_inbox_answer;
-
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-
-    if (clcf->handler == NULL) {
-        clcf->handler = nlcf->endpoint;
-    }
+    clcf->handler = ngx_http_conflict_inbox_answer;
 
     return NGX_CONF_OK;
 }

@@ -107,12 +107,12 @@ ngx_http_conflict_status_directive(ngx_conf_t *cf, ngx_command_t *cmd,
         }
     }
 
-    nlcf->endpoint = ngx_http_conflict_status_handler;
+    nlcf->status_handler = ngx_http_conflict_status_handler;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
     if (clcf->handler == NULL) {
-        clcf->handler = nlcf->endpoint;
+        clcf->handler = nlcf->status_handler;
     }
 
     return NGX_CONF_OK;

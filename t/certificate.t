@@ -173,10 +173,11 @@ is($get->('http', $old)->{body}, '{"n":1}', 'and has its own body of it then');
     }
 --- steps
 my $post = sub {
-    my ($name, $path, $status) = @_;
+    my ($name, $path, $status, $key) = @_;
 
+    $key //= 'order-2026-00000000001';
     my $r = as($name, 'POST', $path, { item => 'lamp' },
-               'Idempotency-Key: order-2026-00000000001', 'X-User: x',
+               "Idempotency-Key: $key", 'X-User: x',
                "X-Up-Write: status=$status");
 
     return $r->{status}
@@ -186,6 +187,8 @@ my $post = sub {
 is($post->('ann', '/plain/orders', 201), '201', 'an order of ann');
 is($post->('ann', '/plain/orders', 599), '201 replayed', 'sent again');
 is($post->('bob', '/plain/orders', 202), '202', 'and one of bob');
+is($post->('ann', '/plain/orders', 201, 'order-2'), '201',
+   'as with other credentials, a key may be short');
 
 is($post->('ann', '/user/plain/orders', 201), '201', 'with a user as well');
 is($post->('bob', '/user/plain/orders', 202), '422',

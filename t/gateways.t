@@ -313,6 +313,52 @@ for my $message ('alone 5', 'then 5', 'then 0') {
 }
 
 
+=== what a call by gRPC has overwritten is held, if it has
+--- config
+    conflict_user $http_x_user;
+    location /calls/ {
+        conflict lww hold;
+        if ($request_method = PUT) {
+            grpc_pass grpc://127.0.0.1:$TEST_NGINX_GRPC_PORT;
+        }
+        fastcgi_param REQUEST_METHOD $request_method;
+        fastcgi_param CONTENT_TYPE $content_type;
+        fastcgi_param CONTENT_LENGTH $content_length;
+        fastcgi_param REQUEST_URI $request_uri;
+        fastcgi_pass 127.0.0.1:$TEST_NGINX_FCGI_PORT;
+    }
+    location = /seed {
+        conflict off;
+        fastcgi_param REQUEST_METHOD PUT;
+        fastcgi_param CONTENT_TYPE application/json;
+        fastcgi_param CONTENT_LENGTH $content_length;
+        fastcgi_param REQUEST_URI /calls/2;
+        fastcgi_pass 127.0.0.1:$TEST_NGINX_FCGI_PORT;
+    }
+    location = /inbox { conflict_inbox; }
+--- steps
+my $call = sub {
+    my ($message, $base) = @_;
+
+    return http('PUT', '/calls/2', body => pack('xN/a', $message),
+                headers => ['Content-Type: application/grpc',
+                            "If-Match: $base", ann()]);
+};
+
+http('POST', '/seed', body => '{"n":1}');
+my $old = header(GET('/calls/2', ann()), 'ETag');
+$call->('then 0', $old);
+until_true { header(GET('/calls/2', ann()), 'ETag') ne $old };
+
+for my $message ('then 5', 'then 7', 'alone 0') {
+    my $r = $call->($message, $old);
+    like(header($r, 'Conflict'), qr/^overwrote/, "$message: is stale");
+
+    my $n = $message eq 'alone 0' ? 1 : 0;
+    ok(until_true { inbox(ann()) == $n }, "$message: $n held");
+}
+
+
 === a GET that gRPC does not know proves nothing
 --- config
     location / {

@@ -263,7 +263,7 @@ ngx_http_conflict_upstream_conf_method(ngx_conf_t *cf,
 /*
  * The handler of a module is private to it, too: its directive "NAME_pass" sets
  * it, in a location that is made for this.  With a variable as its address it
- * does nothing else.
+ * does nothing else but index the variable.
  */
 
 static ngx_int_t
@@ -281,6 +281,13 @@ ngx_http_conflict_upstream_conf_handler(ngx_conf_t *cf, ngx_module_t *module,
 
     static ngx_str_t  suffix = ngx_string("_pass");
     static ngx_str_t  address = ngx_string("http://$request_method");
+    static ngx_str_t  variable = ngx_string("request_method");
+
+    /* which must not be in the temporary pool */
+
+    if (ngx_http_get_variable_index(cf, &variable) == NGX_ERROR) {
+        return NGX_ERROR;
+    }
 
     pass = *cf;
     ctx = *(ngx_http_conf_ctx_t *) cf->ctx;

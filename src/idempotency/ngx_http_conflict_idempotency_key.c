@@ -19,8 +19,8 @@ static void ngx_http_conflict_idempotency_key_caller(ngx_http_request_t *r,
     ngx_sha1_t *sha1, ngx_str_t *certificate);
 static void ngx_http_conflict_idempotency_key_fields(ngx_http_request_t *r,
     ngx_sha1_t *sha1, const ngx_str_t *names);
-static ngx_uint_t ngx_http_conflict_idempotency_key_known(
-    ngx_http_request_t *r, ngx_str_t *user);
+static ngx_uint_t ngx_http_conflict_idempotency_key_credentials(
+    ngx_http_request_t *r);
 static void ngx_http_conflict_idempotency_key_field(ngx_sha1_t *sha1,
     ngx_str_t *text);
 static u_char *ngx_http_conflict_idempotency_key_digest(u_char *p,
@@ -55,7 +55,7 @@ ngx_http_conflict_idempotency_key(ngx_http_request_t *r,
 {
     size_t                            i;
     u_char                            ch;
-    ngx_str_t                        *value, key, user;
+    ngx_str_t                        *value, key, user, certificate;
     ngx_uint_t                        n, quoted;
     ngx_http_conflict_idempotency_t  *idem;
 
@@ -115,8 +115,13 @@ ngx_http_conflict_idempotency_key(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    if (ngx_http_conflict_view_certificate(r, &certificate) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (key.len < NGX_HTTP_CONFLICT_IDEMPOTENCY_KEY_MIN
-        && !ngx_http_conflict_idempotency_key_known(r, &user))
+        && user.len == 0 && certificate.len == 0
+        && !ngx_http_conflict_idempotency_key_credentials(r))
     {
         ctx->flow.reason = "without user and credentials it must have at "
                            "least 20 characters";
@@ -258,14 +263,10 @@ ngx_http_conflict_idempotency_key_fields(ngx_http_request_t *r,
 
 
 static ngx_uint_t
-ngx_http_conflict_idempotency_key_known(ngx_http_request_t *r, ngx_str_t *user)
+ngx_http_conflict_idempotency_key_credentials(ngx_http_request_t *r)
 {
     ngx_table_elt_t                  *h;
     ngx_http_conflict_header_walk_t   walk;
-
-    if (user->len) {
-        return 1;
-    }
 
     ngx_http_conflict_header_walk(&walk, &r->headers_in.headers);
 

@@ -9,6 +9,7 @@
 
 #include "write/ngx_http_conflict_write.h"
 #include "history/ngx_http_conflict_history.h"
+#include "hold/ngx_http_conflict_hold.h"
 #include "audit/ngx_http_conflict_audit.h"
 #include "feed/ngx_http_conflict_feed.h"
 
@@ -239,6 +240,7 @@ ngx_http_conflict_outcome_body(ngx_http_conflict_ctx_t *ctx)
     }
 
     ngx_http_conflict_outcome_settle(ctx, class);
+    ngx_http_conflict_hold_answered(ctx);
 }
 
 

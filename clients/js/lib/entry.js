@@ -336,7 +336,7 @@ export function wait(record, { unknown, retryAt, reason }) {
 
 export function putAside(record, { retryAt, reason }) {
     const { entry } = record;
-    const lost = entry.state === 'sending' && !!entry.link;
+    const lost = entry.state === 'sending' && !!(entry.link || entry.create);
 
     return {
         ...record,

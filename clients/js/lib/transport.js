@@ -41,8 +41,14 @@ function nameOf(device) {
 
 function within(signal, promise) {
     return new Promise((resolve, reject) => {
-        signal.addEventListener('abort', () => reject(signal.reason));
+        const stop = () => reject(signal.reason);
+
+        signal.addEventListener('abort', stop);
         promise.then(resolve, reject);
+
+        if (signal.aborted) {
+            stop();
+        }
     });
 }
 

@@ -123,7 +123,8 @@ export class Watcher {
     /* a timer that is too long for the browser ends at once */
 
     #pause(wait) {
-        const most = Math.min(wait, this.#core.options.maxWait);
+        const most = Math.min(wait, this.#core.options.maxWait,
+                              (2 ** 31 - 1) / (1 + JITTER));
 
         return new Promise(resolve => {
             const timer = setTimeout(resolve,

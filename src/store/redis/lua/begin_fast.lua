@@ -36,7 +36,7 @@ then
         -- strings, since to make numbers of both takes longer.
 
         if #fence > #now or (#fence == #now and fence >= now) then
-            fence = string.format('%d', fence + 1)
+            fence = string.format('%.0f', fence + 1)
         else
             fence = now
         end

@@ -132,8 +132,8 @@ local function usec()
 end
 
 local function text(n)
-    -- ".." prints 14 digits, by "%.14g", which takes twice as long
-    return string.format('%d', n)
+    -- ".." prints a number with 14 digits
+    return n < 1e14 and n or string.format('%.0f', n)
 end
 
 local function minted(version)

@@ -272,7 +272,8 @@ def is_html(headers):
 
 def parse(text):
     try:
-        return json.loads(text)
+        # a copy of each document is kept, which nests less than one is parsed
+        return copy.deepcopy(json.loads(text))
     except (ValueError, RecursionError):
         return None
 

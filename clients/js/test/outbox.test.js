@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { putAside } from '../lib/entry.js';
 import { createClient, keepMine, memoryStorage } from '../node.js';
 import { baseUrl, conflict, device, event, fakeFetch, networkError, reader,
          tagged } from './helpers.js';
@@ -780,12 +781,13 @@ test('an error of one entry does not hold up the others', async t => {
         }
     });
 
+    const before = Date.now();
     const a = await client.save('a', { n: 1 });
     const b = await client.save('b', { n: 1 });
 
     assert.deepEqual([a.state, a.reason.kind, a.reason.detail, b.state],
                      ['unknown', 'error', 'no such rule', 'done']);
-    assert.ok(a.retryAt > Date.now());
+    assert.ok(a.retryAt > before);
     assert.equal((await event(client, 'error')).url, baseUrl + 'a');
 
     bad = false;
@@ -812,6 +814,17 @@ test('an error of a creation does not hold up the others', async t => {
     await client.flush();
     assert.deepEqual(await client.entries(), []);
     assert.deepEqual(requests.map(r => r.method), ['PUT', 'POST']);
+});
+
+test('what was sent and then throws is unknown', () => {
+    const of = entry => putAside({ entry: { tries: 0, ...entry } },
+                                 { retryAt: 1, reason: null }).entry.state;
+
+    assert.deepEqual([
+        of({ state: 'sending', link: { n: 1 } }),
+        of({ state: 'sending', create: baseUrl + 'c' }),
+        of({ state: 'queued', create: baseUrl + 'c' })
+    ], ['unknown', 'unknown', 'queued']);
 });
 
 for (const status of [408, 423, 425, 429]) {

@@ -194,7 +194,7 @@ test('headers() that does not answer ends as a request does', async t => {
     let hangs = true;
     const { fetch, requests } = fakeFetch(() => [204, tagged(2)]);
     const client = device(t, {
-        baseUrl, fetch, timeout: 100,
+        baseUrl, fetch, timeout: 1000,
         headers: () => hangs ? new Promise(() => {}) : { Authorization: 'a' }
     });
 

@@ -413,14 +413,16 @@ test('an event that cannot be read does not end the others', async t => {
 });
 
 test('a wait that is longer than a timer is one', async t => {
-    for (const answer of [
-        () => new Response('', { status: 503,
-                                 headers: { 'Retry-After': '3000000' } }),
-        () => new Response('retry: 3000000000\n\n')
+    for (const [maxWait, answer] of [
+        [undefined,
+         () => new Response('', { status: 503,
+                                  headers: { 'Retry-After': '3000000' } })],
+        [undefined, () => new Response('retry: 3000000000\n\n')],
+        [2 ** 31 - 1, () => new Response('retry: 3000000000\n\n')]
     ]) {
         let n = 0;
 
-        watching(t, device(t, { baseUrl, fetch: async () => {
+        watching(t, device(t, { baseUrl, maxWait, fetch: async () => {
             n++;
 
             return answer();

@@ -325,6 +325,12 @@ test('close() while a change waits is no error', async t => {
 function streaming(first = ': hello\n\n') {
     const api = { version: 1, streams: [], fetch };
 
+    api.opened = async () => {
+        while (api.streams.length === 0) {
+            await new Promise(resolve => setTimeout(resolve, 1));
+        }
+    };
+
     api.say = (name, data) => api.streams.at(-1).enqueue(bytes(
         `event: ${name}\ndata: ${JSON.stringify({ resource: '/api/x', ...data,
                                                    mine: false })}\n\n`));
@@ -359,7 +365,7 @@ test('what another tab has read is told to this one', async t => {
 
     const w = watching(t, two, 'x');
 
-    await new Promise(resolve => setTimeout(resolve, 50));
+    await api.opened();
     api.say('version', { version: 1 });
     api.version = 2;
     await one.get('x');
@@ -389,7 +395,7 @@ test('the version below an edit that waits is not told', async t => {
 
     const w = watching(t, client, 'x');
 
-    await new Promise(resolve => setTimeout(resolve, 50));
+    await api.opened();
     api.say('version', { version: 1 });
     api.say('version', { version: 2 });
     await w.first(c => c.type === 'changed');
@@ -403,7 +409,7 @@ test('an event that cannot be read does not end the others', async t => {
         const api = streaming(strange);
         const w = watching(t, device(t, { baseUrl, fetch: api.fetch }), 'x');
 
-        await new Promise(resolve => setTimeout(resolve, 50));
+        await api.opened();
         api.say('locked', { lock: { user: 'a\u2028b' } });
 
         const { lock } = await w.first(c => c.type === 'locked');

@@ -13,6 +13,8 @@
 
 static ngx_uint_t ngx_http_conflict_upstream_attempts_grpc(
     ngx_http_upstream_t *u);
+static ngx_uint_t ngx_http_conflict_upstream_attempts_call(
+    ngx_http_upstream_t *u);
 static ngx_str_t *ngx_http_conflict_upstream_attempts_grpc_status(
     ngx_http_upstream_t *u);
 
@@ -87,9 +89,13 @@ ngx_http_conflict_upstream_attempts_grpc(ngx_http_upstream_t *u)
     ngx_int_t   code;
     ngx_str_t  *value;
 
+    if (!ngx_http_conflict_upstream_attempts_call(u)) {
+        return u->headers_in.status_n;
+    }
+
     value = ngx_http_conflict_upstream_attempts_grpc_status(u);
 
-    if (value == NULL || u->headers_in.status_n != NGX_HTTP_OK) {
+    if (value == NULL) {
         return u->headers_in.status_n;
     }
 
@@ -104,6 +110,23 @@ ngx_http_conflict_upstream_attempts_grpc(ngx_http_upstream_t *u)
     }
 
     return ngx_http_conflict_upstream_attempts_codes[code];
+}
+
+
+/* the type tells, so that other responses are not searched for the status */
+
+static ngx_uint_t
+ngx_http_conflict_upstream_attempts_call(ngx_http_upstream_t *u)
+{
+    size_t            n;
+    ngx_table_elt_t  *h;
+
+    h = u->headers_in.content_type;
+    n = sizeof("application/grpc") - 1;
+
+    return h && u->headers_in.status_n == NGX_HTTP_OK && h->value.len >= n
+           && ngx_strncasecmp(h->value.data, (u_char *) "application/grpc", n)
+              == 0;
 }
 
 
@@ -122,28 +145,25 @@ ngx_http_conflict_upstream_attempts_grpc_status(ngx_http_upstream_t *u)
 }
 
 
-/* not gRPC-Web, which has its trailers in the body */
+/* not gRPC-Web, "application/grpc-web", which has its trailers in the body */
 
 ngx_uint_t
 ngx_http_conflict_upstream_attempts_pending(ngx_http_request_t *r)
 {
     size_t                n;
-    ngx_table_elt_t      *h;
+    ngx_str_t            *type;
     ngx_http_upstream_t  *u;
 
     u = r->upstream;
-    n = sizeof("application/grpc") - 1;
 
-    if (u == NULL || u->headers_in.status_n != NGX_HTTP_OK) {
+    if (u == NULL || !ngx_http_conflict_upstream_attempts_call(u)) {
         return 0;
     }
 
-    h = u->headers_in.content_type;
+    type = &u->headers_in.content_type->value;
+    n = sizeof("application/grpc") - 1;
 
-    return h && h->value.len >= n
-           && ngx_strncasecmp(h->value.data, (u_char *) "application/grpc", n)
-              == 0
-           && (h->value.len == n || h->value.data[n] != '-')
+    return (type->len == n || type->data[n] != '-')
            && ngx_http_conflict_upstream_attempts_grpc_status(u) == NULL;
 }
 

@@ -115,17 +115,18 @@ ngx_http_conflict_idempotency_key(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (ngx_http_conflict_view_certificate(r, &certificate) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (key.len < NGX_HTTP_CONFLICT_IDEMPOTENCY_KEY_MIN
-        && user.len == 0 && certificate.len == 0
+    if (key.len < NGX_HTTP_CONFLICT_IDEMPOTENCY_KEY_MIN && user.len == 0
         && !ngx_http_conflict_idempotency_key_credentials(r))
     {
-        ctx->flow.reason = "without user and credentials it must have at "
-                           "least 20 characters";
-        return NGX_DECLINED;
+        if (ngx_http_conflict_view_certificate(r, &certificate) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (certificate.len == 0) {
+            ctx->flow.reason = "without user and credentials it must have at "
+                               "least 20 characters";
+            return NGX_DECLINED;
+        }
     }
 
     ctx->flow.answer = NGX_HTTP_CONFLICT_ANSWER_NONE;

@@ -239,6 +239,11 @@ ngx_http_conflict_outcome_body(ngx_http_conflict_ctx_t *ctx)
         class = NGX_HTTP_CONFLICT_UNCERTAIN;
     }
 
+    if (class == NGX_HTTP_CONFLICT_NOT_DONE) {
+        /* the trailers of gRPC refuse what its header has accepted */
+        ctx->lease.got_2xx = 0;
+    }
+
     ngx_http_conflict_outcome_settle(ctx, class);
     ngx_http_conflict_hold_answered(ctx);
 }

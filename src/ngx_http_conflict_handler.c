@@ -552,12 +552,11 @@ ngx_http_conflict_handler_receive_body(ngx_http_conflict_ctx_t *ctx)
         return ngx_http_conflict_respond_unchecked(ctx, ctx->flow.answer, 0,
                                         NGX_HTTP_CONFLICT_STATE_CHECK_REQUEST);
 
-    case NGX_AGAIN:
     case NGX_DONE:
         return NGX_HTTP_CONFLICT_STATE_AGAIN;
 
-    default: /* NGX_ERROR, or a status */
-        ctx->flow.error_status = (rc == NGX_ERROR) ? 0 : (ngx_uint_t) rc;
+    default: /* a status */
+        ctx->flow.error_status = rc;
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 }

@@ -5,22 +5,7 @@
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;
-use Test::More ();
-
-# Debian's modules fit Debian's nginx, not one that was built for the tests
-
-BEGIN {
-    my $dir = '/usr/lib/nginx/modules';
-    my @more = map { "$dir/${_}_module.so" } qw(ndk_http ngx_http_lua
-                                                 ngx_http_echo);
-
-    if ($ENV{TEST_NGINX_LOAD_MODULES} eq '' || grep { !-e } @more) {
-        Test::More::plan(skip_all => 'no such modules here');
-    }
-
-    $ENV{TEST_NGINX_LOAD_MODULES} = "@more $ENV{TEST_NGINX_LOAD_MODULES}";
-}
-
+BEGIN { need_modules(['ndk_http', 'ngx_http_lua', 'ngx_http_echo']) }
 use Test::Nginx::Socket 'no_plan';
 
 sub doc { upstream("/_doc?path=$_[0]") }

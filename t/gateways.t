@@ -58,6 +58,25 @@ our $Inbox = '
     }
 ';
 
+# calls by gRPC, whose documents an application has for GETs; /seed writes one
+
+sub calls {
+    my ($rules) = @_;
+    my $reads = application('fastcgi');
+    my $seed = $reads =~ s/\$request_method/PUT/r
+                      =~ s!\$request_uri!/calls/1!r;
+
+    return "location /calls/ {
+                $rules
+                if (\$request_method = PUT) {
+                    grpc_pass grpc://127.0.0.1:$ENV{TEST_NGINX_GRPC_PORT};
+                }
+                $reads
+            }
+            location = /seed { conflict off; $seed }
+            ";
+}
+
 # the response to a stale write of "ann", n 3; the latest is n 2, of "bob"
 
 sub stale {
@@ -239,31 +258,13 @@ is(log_count(qr/upstream timed out/), 2, 'by grpc_read_timeout');
 
 
 === a call by gRPC that fails has status 200
---- config
-    location /calls/ {
-        conflict version;
-        if ($request_method = PUT) {
-            grpc_pass grpc://127.0.0.1:$TEST_NGINX_GRPC_PORT;
-        }
-        fastcgi_param REQUEST_METHOD $request_method;
-        fastcgi_param CONTENT_TYPE $content_type;
-        fastcgi_param CONTENT_LENGTH $content_length;
-        fastcgi_param REQUEST_URI $request_uri;
-        fastcgi_pass 127.0.0.1:$TEST_NGINX_FCGI_PORT;
-    }
-    location = /seed {
-        conflict off;
-        fastcgi_param REQUEST_METHOD PUT;
-        fastcgi_param CONTENT_TYPE application/json;
-        fastcgi_param CONTENT_LENGTH $content_length;
-        fastcgi_param REQUEST_URI /calls/1;
-        fastcgi_pass 127.0.0.1:$TEST_NGINX_FCGI_PORT;
-    }
+--- config eval
+main::calls('conflict version;') . '
     location /keyed/ {
         conflict version;
         conflict_idempotency on;
         grpc_pass grpc://127.0.0.1:$TEST_NGINX_GRPC_PORT;
-    }
+    }'
 --- steps
 my $call = sub {
     my ($method, $path, $message, @headers) = @_;
@@ -314,41 +315,22 @@ for my $message ('alone 5', 'then 5', 'then 0') {
 
 
 === what a call by gRPC has overwritten is held, if it has
---- config
-    conflict_user $http_x_user;
-    location /calls/ {
-        conflict lww hold;
-        if ($request_method = PUT) {
-            grpc_pass grpc://127.0.0.1:$TEST_NGINX_GRPC_PORT;
-        }
-        fastcgi_param REQUEST_METHOD $request_method;
-        fastcgi_param CONTENT_TYPE $content_type;
-        fastcgi_param CONTENT_LENGTH $content_length;
-        fastcgi_param REQUEST_URI $request_uri;
-        fastcgi_pass 127.0.0.1:$TEST_NGINX_FCGI_PORT;
-    }
-    location = /seed {
-        conflict off;
-        fastcgi_param REQUEST_METHOD PUT;
-        fastcgi_param CONTENT_TYPE application/json;
-        fastcgi_param CONTENT_LENGTH $content_length;
-        fastcgi_param REQUEST_URI /calls/2;
-        fastcgi_pass 127.0.0.1:$TEST_NGINX_FCGI_PORT;
-    }
-    location = /inbox { conflict_inbox; }
+--- config eval
+$main::Inbox
+. main::calls('conflict lww hold; conflict_user $http_x_user;')
 --- steps
 my $call = sub {
     my ($message, $base) = @_;
 
-    return http('PUT', '/calls/2', body => pack('xN/a', $message),
+    return http('PUT', '/calls/1', body => pack('xN/a', $message),
                 headers => ['Content-Type: application/grpc',
                             "If-Match: $base", ann()]);
 };
 
 http('POST', '/seed', body => '{"n":1}');
-my $old = header(GET('/calls/2', ann()), 'ETag');
+my $old = header(GET('/calls/1', ann()), 'ETag');
 $call->('then 0', $old);
-until_true { header(GET('/calls/2', ann()), 'ETag') ne $old };
+until_true { header(GET('/calls/1', ann()), 'ETag') ne $old };
 
 for my $message ('then 5', 'then 7', 'alone 0') {
     my $r = $call->($message, $old);

@@ -388,6 +388,32 @@ is("$r->{status} " . replayed($r), '201 true', 'chunked');
 is(length $r->{body}, 508, 'whole');
 
 
+=== a response for which the zone has no room
+--- http_config eval
+$Conflict::Store eq 'shm' ? 'conflict_store default zone=1m blobs=256k;' : ''
+--- config
+    location / {
+        conflict version;
+        conflict_idempotency on;
+        proxy_pass http://api;
+    }
+--- steps
+my $key = new_key();
+my $r = post('/plain/o', $key, {}, 'apply status=201 body=100000');
+is($r->{status}, 201, 'passed');
+
+until_true {
+    $r = post('/plain/o', $key, {});
+    (error_of($r) // '') ne 'request_in_progress';
+};
+
+# in Redis, this is up to its maxmemory
+
+is($Conflict::Store eq 'shm' ? error_of($r) : 'response_not_kept',
+   'response_not_kept', 'it is known to be done');
+is(posts(), 1, 'and not sent again');
+
+
 === a page or a fallback in place of the response
 --- config
     location / {

@@ -306,3 +306,23 @@ is(json((journal())[-1]{body})->{base_version}, $shown->{version},
    'the upstream gets the base that was shown');
 until_true { !inbox(ann()) };
 is(scalar(() = inbox(ann())), 0, 'resolved');
+
+
+=== versions of the upstream that are no numbers
+--- rules
+conflict_version json:/rev;
+--- steps
+set_doc('/lm/1', { n => 1, rev => 'r1' });
+GET('/lm/1', ann());
+PUT('/lm/1', { n => 2, rev => 'r\2', base_version => 'r1' }, bob());
+
+my $r = PUT('/lm/1', { n => 3, rev => 'r3', base_version => 'r1' }, ann());
+is($r->{status}, 409, 'refused');
+
+my $id = json($r)->{held};
+is(item($id, ann())->{version}, 'r\2', 'the version of the document');
+
+$r = take($id, 'mine', 'If-Match: "r\2"', ann());
+is(int($r->{status} / 100), 2, 'written');
+is((journal())[-1]{body}, '{"base_version":"r\\\\2","n":3,"rev":"r3"}',
+   'the upstream gets the base that was shown, as JSON');

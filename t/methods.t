@@ -337,6 +337,32 @@ is(PUT('/plain/a', { n => 'y', base_version => $now })->{status}, 204,
    'and free');
 
 
+=== the leases of a MOVE are renewed for as long as the upstream works
+--- config
+    location / {
+        conflict version;
+        conflict_lease 1s;
+        conflict_quarantine 0;
+        conflict_wait 0;
+        proxy_pass http://api;
+    }
+--- steps
+set_doc("/plain/$_", { n => $_ }) for 'a', 'b';
+my %v = map { $_ => version(GET("/plain/$_")) } 'a', 'b';
+
+my $move = start('MOVE', '/plain/a',
+                 headers => [to('/plain/b'), 'X-Up-Write: hold apply']);
+until_true { grep { $_->{method} eq 'MOVE' } seen() };
+sleep 2;
+
+is(PUT("/plain/$_", { n => 'x', base_version => $v{$_} })->{status}, 409,
+   "$_ is in use") for 'a', 'b';
+
+release();
+is(finish($move)->{status}, 204, 'it ends');
+is(doc('/plain/b'), '{"n":"a"}', 'as it would have');
+
+
 === MOVEs in a circle end
 --- config
     location / {

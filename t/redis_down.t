@@ -176,6 +176,31 @@ is(PUT('/plain/direct', { n => 4, base_version => $now })->{status}, 204,
    'and is a base');
 
 
+=== nor one from before an unchecked MOVE, of either resource
+--- policy: lww
+--- lease: 5s
+--- steps
+my %v;
+
+for my $name ('a', 'b') {
+    set_doc("/plain/$name", { n => $name });
+    until_true { $v{$name} = version(GET("/plain/$name")) };
+}
+
+wire('cut');
+until_true { log_count(qr/is down/) };
+
+is(http('MOVE', '/plain/a', headers => ['Destination: /plain/b'])->{status},
+   204, 'passes');
+
+wire('pass');
+until_true { header(PUT('/plain/c', { n => 1 }), 'Conflict') =~ /^passed/ };
+
+like(header(PUT("/plain/$_", { n => 'x', base_version => $v{$_} }),
+            'Conflict'),
+     qr/^overwrote/, "$_: is no longer what was shown") for 'b', 'a';
+
+
 === nor once Redis has refused calls for a moment
 --- location
 conflict_store_error pass;

@@ -4,24 +4,10 @@
 
 BEGIN { push @INC, 't/lib' }
 use Conflict;
-use Test::More ();
 
-# Debian's modules fit Debian's nginx, not one that was built for the tests
+# a filter that is loaded first runs last, but not after the module's
 
-BEGIN {
-    my $dir = '/usr/lib/nginx/modules';
-    my @more = map { "$dir/${_}_module.so" }
-               qw(ndk_http ngx_http_lua ngx_http_subs_filter);
-
-    if ($ENV{TEST_NGINX_LOAD_MODULES} eq '' || grep { ! -e } @more) {
-        Test::More::plan(skip_all => 'no such modules here');
-    }
-
-    # a filter that is loaded first runs last, but not after the module's
-
-    $ENV{TEST_NGINX_LOAD_MODULES}
-        = "@more[0, 1] $ENV{TEST_NGINX_LOAD_MODULES} $more[2]";
-}
+BEGIN { need_modules(['ndk_http', 'ngx_http_lua'], ['ngx_http_subs_filter']) }
 
 use Test::Nginx::Socket 'no_plan';
 

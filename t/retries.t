@@ -99,6 +99,31 @@ for my $id (1, 2) {
 }
 
 
+=== a DELETE of unknown outcome, again
+--- config
+    conflict_quarantine 200ms;
+--- allow: upstream prematurely closed
+--- steps
+my $n = 0;
+
+for my $do ('apply close', 'close') {
+    my $path = '/plain/' . ++$n;
+    set_doc($path, { n => 0 });
+
+    my $v = version(GET($path, ann));
+    my @delete = (ann, "If-Match: \"$v\"");
+
+    is(DELETE($path, @delete, "X-Up-Write: $do")->{status}, 502, $do);
+
+    my $r;
+    until_true { $r = DELETE($path, @delete);  $r->{status} != 503 };
+    is($r->{status}, 204, 'again');
+    like(header($r, 'Conflict'),
+         $do eq 'close' ? qr/^passed/ : qr/^replayed/,
+         'it is done, or known to be: the resource is gone');
+}
+
+
 === a MOVE to elsewhere is another one
 --- steps
 set_doc('/plain/a', { n => 'a' });

@@ -400,7 +400,7 @@ ngx_http_conflict_conf_complete(ngx_conf_t *cf,
         conf->policy = NGX_HTTP_CONFLICT_OFF;
 
         return conf->status_inbox.len
-               ? ngx_http_conflict_route_add_status(cf, conf) : NGX_OK;
+               ? ngx_http_conflict_route_add_unguarded(cf, conf) : NGX_OK;
     }
 
     if (conf->lock) {

@@ -538,12 +538,10 @@ ngx_int_t ngx_http_conflict_location_name(ngx_conf_t *cf,
 ngx_int_t ngx_http_conflict_reload_init_module(ngx_cycle_t *cycle);
 
 
-/* Add a location to nmcf->routes, ->unguarded, or ->statuses. */
+/* Add a location to nmcf->routes; to ->statuses or ->unguarded. */
 ngx_int_t ngx_http_conflict_route_add(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf);
 ngx_int_t ngx_http_conflict_route_add_unguarded(ngx_conf_t *cf,
-    ngx_http_conflict_loc_conf_t *conf);
-ngx_int_t ngx_http_conflict_route_add_status(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf);
 
 /* 1 if the location may get requests for the path, on the same server. */

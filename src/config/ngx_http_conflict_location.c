@@ -35,9 +35,10 @@ static ngx_int_t ngx_http_conflict_location_default_log(ngx_conf_t *cf,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_loc_conf_t *conf);
 static ngx_uint_t ngx_http_conflict_location_may_write(ngx_conf_t *cf,
     ngx_http_core_loc_conf_t *clcf);
-static ngx_uint_t ngx_http_conflict_location_lua(ngx_module_t **modules);
 static ngx_uint_t ngx_http_conflict_location_setting(ngx_module_t **modules,
     void **loc_conf, const char *name);
+static ngx_module_t *ngx_http_conflict_location_module(ngx_module_t **modules,
+    const char *name);
 static ngx_int_t ngx_http_conflict_location_endpoint(ngx_conf_t *cf,
     ngx_http_conflict_loc_conf_t *conf, const char *name, const char *what,
     const char *suffix);
@@ -671,8 +672,11 @@ ngx_http_conflict_location_leads(ngx_conf_t *cf)
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
+    /* Lua in earlier phases leads on as well: ngx.req.set_uri, ngx.exec */
+
     if (ngx_http_conflict_location_may_write(cf, clcf) || clcf->error_pages
-        || ngx_http_conflict_location_lua(cf->cycle->modules))
+        || ngx_http_conflict_location_module(cf->cycle->modules,
+                                             "ngx_http_lua_module"))
     {
         return 1;
     }
@@ -687,24 +691,6 @@ ngx_http_conflict_location_leads(ngx_conf_t *cf)
     return codes
            && *(ngx_http_script_code_pt *) codes->elts
               != ngx_http_script_return_code;
-}
-
-
-/* its handlers of earlier phases lead on as well: ngx.req.set_uri, ngx.exec */
-
-static ngx_uint_t
-ngx_http_conflict_location_lua(ngx_module_t **modules)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; modules[i]; i++) {
-
-        if (ngx_strcmp(modules[i]->name, "ngx_http_lua_module") == 0) {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 
@@ -723,16 +709,25 @@ static ngx_uint_t
 ngx_http_conflict_location_setting(ngx_module_t **modules, void **loc_conf,
     const char *name)
 {
-    ngx_uint_t   i;
-    ngx_uint_t  *conf;
+    ngx_module_t  *module;
+
+    module = ngx_http_conflict_location_module(modules, name);
+
+    return module ? *(ngx_uint_t *) loc_conf[module->ctx_index] : 0;
+}
+
+
+static ngx_module_t *
+ngx_http_conflict_location_module(ngx_module_t **modules, const char *name)
+{
+    ngx_uint_t  i;
 
     for (i = 0; modules[i]; i++) {
 
         if (ngx_strcmp(modules[i]->name, name) == 0) {
-            conf = loc_conf[modules[i]->ctx_index];
-            return *conf;
+            return modules[i];
         }
     }
 
-    return 0;
+    return NULL;
 }

@@ -335,9 +335,8 @@ ngx_http_conflict_reload_left(ngx_cycle_t *cycle,
     for (i = 0; left && i < omcf->left_routes->nelts; i++) {
         ngx_http_conflict_reload_returned(nmcf, omcf, &left[i]);
 
-        if (!ngx_http_conflict_route_guarded(&left[i], nmcf)
-            && ngx_http_conflict_reload_left_add(cycle, nmcf, &left[i])
-               != NGX_OK)
+        if (ngx_http_conflict_reload_left_add(cycle, nmcf, &left[i])
+            != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -350,7 +349,6 @@ ngx_http_conflict_reload_left(ngx_cycle_t *cycle,
     for (i = 0; i < omcf->routes.nelts; i++) {
 
         if (!left[i].endpoint
-            && !ngx_http_conflict_route_guarded(&left[i], nmcf)
             && ngx_http_conflict_reload_left_add(cycle, nmcf, &left[i])
                != NGX_OK)
         {
@@ -366,7 +364,6 @@ ngx_http_conflict_reload_left(ngx_cycle_t *cycle,
 
         if (left[i].writes
             && ngx_http_conflict_route_guarded(&left[i], omcf)
-            && !ngx_http_conflict_route_guarded(&left[i], nmcf)
             && ngx_http_conflict_reload_left_add(cycle, nmcf, &left[i])
                != NGX_OK)
         {
@@ -396,11 +393,15 @@ ngx_http_conflict_reload_returned(ngx_http_conflict_main_conf_t *nmcf,
 }
 
 
+/* unless this configuration guards it */
+
 static ngx_int_t
 ngx_http_conflict_reload_left_add(ngx_cycle_t *cycle,
     ngx_http_conflict_main_conf_t *nmcf, ngx_http_conflict_route_t *route)
 {
-    if (ngx_http_conflict_route_find(nmcf->left_routes, route)) {
+    if (ngx_http_conflict_route_guarded(route, nmcf)
+        || ngx_http_conflict_route_find(nmcf->left_routes, route))
+    {
         return NGX_OK;
     }
 

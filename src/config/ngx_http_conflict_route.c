@@ -56,8 +56,6 @@ ngx_http_conflict_route_add(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    route->conf = conf;
-    route->store = conf->store;
     route->quarantine = conf->quarantine;
     route->endpoint = ngx_http_conflict_conf_endpoint(conf);
 
@@ -74,34 +72,14 @@ ngx_http_conflict_route_add_unguarded(ngx_conf_t *cf,
 
     nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
 
-    route = ngx_http_conflict_route_place(cf, &nmcf->unguarded, conf);
+    route = ngx_http_conflict_route_place(cf, conf->status ? &nmcf->statuses
+                                                           : &nmcf->unguarded,
+                                          conf);
     if (route == NULL) {
         return NGX_ERROR;
     }
 
-    route->conf = conf;
-    route->store = conf->store;
     route->writes = ngx_http_conflict_location_leads(cf);
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_conflict_route_add_status(ngx_conf_t *cf,
-    ngx_http_conflict_loc_conf_t *conf)
-{
-    ngx_http_conflict_route_t      *route;
-    ngx_http_conflict_main_conf_t  *nmcf;
-
-    nmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_conflict_module);
-
-    route = ngx_http_conflict_route_place(cf, &nmcf->statuses, conf);
-    if (route == NULL) {
-        return NGX_ERROR;
-    }
-
-    route->conf = conf;
 
     return NGX_OK;
 }
@@ -233,6 +211,8 @@ ngx_http_conflict_route_place(ngx_conf_t *cf, ngx_array_t *routes,
     cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
+    route->conf = conf;
+    route->store = conf->store;
     route->server = cscf->server_name;
     route->location = conf->name;
     route->prefix = conf->name;

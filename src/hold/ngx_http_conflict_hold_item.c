@@ -10,14 +10,11 @@
 
 #include "hold/ngx_http_conflict_hold.h"
 #include "core/text/conflict_decimal.h"
-#include <ngx_sha1.h>
 
 
 #define NGX_HTTP_CONFLICT_HOLD_ITEM_NUMBERS  8
 
 
-static void ngx_http_conflict_hold_item_field(ngx_sha1_t *sha1,
-    ngx_str_t *text);
 static u_char *ngx_http_conflict_hold_item_number(u_char *p, u_char *last,
     u_char end, uint64_t *n);
 
@@ -32,7 +29,7 @@ ngx_http_conflict_hold_item_digest(ngx_http_conflict_hold_item_t *item,
     ngx_sha1_init(&sha1);
 
     for (i = 0; i < n; i++) {
-        ngx_http_conflict_hold_item_field(&sha1, &caller[i]);
+        ngx_http_conflict_view_sha1(&sha1, &caller[i]);
     }
 
     for (i = 0; i < NGX_HTTP_CONFLICT_HOLD_TEXTS; i++) {
@@ -40,28 +37,13 @@ ngx_http_conflict_hold_item_digest(ngx_http_conflict_hold_item_t *item,
         if (i != NGX_HTTP_CONFLICT_HOLD_KIND
             && i != NGX_HTTP_CONFLICT_HOLD_CONFLICT)
         {
-            ngx_http_conflict_hold_item_field(&sha1, &item->text[i]);
+            ngx_http_conflict_view_sha1(&sha1, &item->text[i]);
         }
     }
 
-    ngx_http_conflict_hold_item_field(&sha1, &item->body);
+    ngx_http_conflict_view_sha1(&sha1, &item->body);
 
     ngx_sha1_final(digest, &sha1);
-}
-
-
-static void
-ngx_http_conflict_hold_item_field(ngx_sha1_t *sha1, ngx_str_t *text)
-{
-    uint64_t  len;
-
-    len = text->len;
-
-    ngx_sha1_update(sha1, &len, sizeof(uint64_t));
-
-    if (len) {
-        ngx_sha1_update(sha1, text->data, text->len);
-    }
 }
 
 

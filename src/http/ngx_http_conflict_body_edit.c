@@ -8,6 +8,7 @@
 
 
 #include "http/ngx_http_conflict_http.h"
+#include "http/ngx_http_conflict_writer.h"
 
 
 #define NGX_HTTP_CONFLICT_BLOCK  16384
@@ -94,7 +95,6 @@ ngx_http_conflict_body_edit_cut_held(ngx_http_request_t *r, ngx_buf_t *held,
     size_t start, size_t end)
 {
     u_char                   *head;
-    ngx_buf_t                *b;
     ngx_chain_t              *cl, *rest;
     ngx_http_conflict_ctx_t  *ctx;
 
@@ -105,41 +105,25 @@ ngx_http_conflict_body_edit_cut_held(ngx_http_request_t *r, ngx_buf_t *held,
         return NGX_ERROR;
     }
 
-    cl = ngx_alloc_chain_link(r->pool);
+    ngx_memcpy(head, held->pos, end);
+
+    cl = ngx_http_conflict_writer_chain(r->pool, head, end);
     if (cl == NULL) {
         return NGX_ERROR;
     }
 
-    rest = ngx_alloc_chain_link(r->pool);
+    cl->buf->temporary = 1;
+
+    rest = ngx_http_conflict_writer_chain(r->pool, held->pos + end, 0);
     if (rest == NULL) {
         return NGX_ERROR;
     }
 
-    b = ngx_calloc_buf(r->pool);
-    if (b == NULL) {
-        return NGX_ERROR;
-    }
+    *rest->buf = *held;
+    rest->buf->pos += end;
+    rest->buf->start = rest->buf->pos;
 
-    b->pos = head;
-    b->last = ngx_cpymem(head, held->pos, end);
-    b->start = b->pos;
-    b->end = b->last;
-    b->temporary = 1;
-
-    cl->buf = b;
     cl->next = rest;
-
-    b = ngx_calloc_buf(r->pool);
-    if (b == NULL) {
-        return NGX_ERROR;
-    }
-
-    *b = *held;
-    b->pos += end;
-    b->start = b->pos;
-
-    rest->buf = b;
-    rest->next = NULL;
 
     ctx->original.bufs = cl;
     ctx->body.held = NULL;
@@ -303,7 +287,6 @@ ngx_int_t
 ngx_http_conflict_body_edit_replace(ngx_http_request_t *r, ngx_str_t *text)
 {
     off_t         size;
-    ngx_buf_t    *b;
     ngx_chain_t  *cl;
 
     size = 0;
@@ -323,24 +306,12 @@ ngx_http_conflict_body_edit_replace(ngx_http_request_t *r, ngx_str_t *text)
 
     ngx_http_conflict_body_edit_save(r);
 
-    cl = ngx_alloc_chain_link(r->pool);
+    cl = ngx_http_conflict_writer_chain(r->pool, text->data, text->len);
     if (cl == NULL) {
         return NGX_ERROR;
     }
 
-    b = ngx_calloc_buf(r->pool);
-    if (b == NULL) {
-        return NGX_ERROR;
-    }
-
-    b->pos = text->data;
-    b->last = text->data + text->len;
-    b->start = b->pos;
-    b->end = b->last;
-    b->temporary = 1;
-
-    cl->buf = b;
-    cl->next = NULL;
+    cl->buf->temporary = 1;
 
     r->request_body->bufs = cl;
 

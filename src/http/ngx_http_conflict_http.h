@@ -12,6 +12,8 @@
 #define _NGX_HTTP_CONFLICT_HTTP_H_INCLUDED_
 
 
+#include <ngx_sha1.h>
+
 #include "http/ngx_http_conflict_ctx.h"
 
 
@@ -502,6 +504,9 @@ ngx_int_t ngx_http_conflict_view_start(ngx_http_request_t *r,
 /* The fingerprint of the client's certificate; empty: it has sent none. */
 ngx_int_t ngx_http_conflict_view_certificate(ngx_http_request_t *r,
     ngx_str_t *fingerprint);
+
+/* Adds a text to a digest, after its length, so that no two texts are one. */
+void ngx_http_conflict_view_sha1(ngx_sha1_t *sha1, ngx_str_t *text);
 
 /*
  * The view of a response to "r", the request or its own GET; 0: none

@@ -7,8 +7,6 @@
  */
 
 
-#include <ngx_sha1.h>
-
 #include "http/ngx_http_conflict_http.h"
 
 
@@ -201,17 +199,32 @@ static void
 ngx_http_conflict_view_field(ngx_http_conflict_view_digest_t *digest,
     void *data, size_t len)
 {
-    uint64_t  n;
+    ngx_str_t  text;
 
     if (!digest->strong) {
         conflict_hash_field(&digest->hash, data, len);
         return;
     }
 
-    n = len;
+    text.data = data;
+    text.len = len;
 
-    ngx_sha1_update(&digest->sha1, &n, sizeof(uint64_t));
-    ngx_sha1_update(&digest->sha1, data, len);
+    ngx_http_conflict_view_sha1(&digest->sha1, &text);
+}
+
+
+void
+ngx_http_conflict_view_sha1(ngx_sha1_t *sha1, ngx_str_t *text)
+{
+    uint64_t  len;
+
+    len = text->len;
+
+    ngx_sha1_update(sha1, &len, sizeof(uint64_t));
+
+    if (len) {
+        ngx_sha1_update(sha1, text->data, text->len);
+    }
 }
 
 

@@ -18,7 +18,7 @@
 static ngx_buf_t *ngx_http_conflict_writer_room(ngx_http_conflict_writer_t *out,
     size_t size);
 static void ngx_http_conflict_writer_link(ngx_http_conflict_writer_t *out,
-    ngx_buf_t *b);
+    ngx_chain_t *cl);
 
 
 void
@@ -81,23 +81,47 @@ ngx_http_conflict_writer_json(ngx_http_conflict_writer_t *out, u_char *data,
 void
 ngx_http_conflict_writer_ref(ngx_http_conflict_writer_t *out, ngx_str_t *text)
 {
-    ngx_buf_t  *b;
+    ngx_chain_t  *cl;
 
-    b = ngx_calloc_buf(out->pool);
-    if (b == NULL) {
+    cl = ngx_http_conflict_writer_chain(out->pool, text->data, text->len);
+    if (cl == NULL) {
         out->failed = 1;
         return;
     }
 
-    b->pos = text->data;
-    b->last = text->data + text->len;
-    b->start = b->pos;
-    b->end = b->last;
-    b->memory = 1;
+    cl->buf->memory = 1;
 
     out->size += text->len;
 
-    ngx_http_conflict_writer_link(out, b);
+    ngx_http_conflict_writer_link(out, cl);
+}
+
+
+ngx_chain_t *
+ngx_http_conflict_writer_chain(ngx_pool_t *pool, u_char *data, size_t len)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    cl = ngx_alloc_chain_link(pool);
+    if (cl == NULL) {
+        return NULL;
+    }
+
+    b = ngx_calloc_buf(pool);
+    if (b == NULL) {
+        return NULL;
+    }
+
+    b->pos = data;
+    b->last = data + len;
+    b->start = b->pos;
+    b->end = b->last;
+
+    cl->buf = b;
+    cl->next = NULL;
+
+    return cl;
 }
 
 
@@ -136,7 +160,8 @@ ngx_http_conflict_writer_join(ngx_http_conflict_writer_t *out, ngx_str_t *text)
 static ngx_buf_t *
 ngx_http_conflict_writer_room(ngx_http_conflict_writer_t *out, size_t size)
 {
-    ngx_buf_t  *b;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
 
     if (out->failed) {
         return NULL;
@@ -163,26 +188,24 @@ ngx_http_conflict_writer_room(ngx_http_conflict_writer_t *out, size_t size)
         return NULL;
     }
 
-    ngx_http_conflict_writer_link(out, b);
-
-    return out->failed ? NULL : b;
-}
-
-
-static void
-ngx_http_conflict_writer_link(ngx_http_conflict_writer_t *out, ngx_buf_t *b)
-{
-    ngx_chain_t  *cl;
-
     cl = ngx_alloc_chain_link(out->pool);
     if (cl == NULL) {
         out->failed = 1;
-        return;
+        return NULL;
     }
 
     cl->buf = b;
     cl->next = NULL;
 
+    ngx_http_conflict_writer_link(out, cl);
+
+    return b;
+}
+
+
+static void
+ngx_http_conflict_writer_link(ngx_http_conflict_writer_t *out, ngx_chain_t *cl)
+{
     if (out->last) {
         out->last->next = cl;
 

@@ -45,6 +45,13 @@ void ngx_http_conflict_writer_ref(ngx_http_conflict_writer_t *out,
 void ngx_http_conflict_writer_json(ngx_http_conflict_writer_t *out,
     u_char *data, size_t len);
 
+/*
+ * A chain of one buffer that refers to bytes, NULL: no memory.  The caller sets
+ * "memory" or "temporary", and "next".
+ */
+ngx_chain_t *ngx_http_conflict_writer_chain(ngx_pool_t *pool, u_char *data,
+    size_t len);
+
 /* The whole as one text, in the pool; NGX_ERROR after a failure. */
 ngx_int_t ngx_http_conflict_writer_join(ngx_http_conflict_writer_t *out,
     ngx_str_t *text);

@@ -123,12 +123,11 @@ ngx_http_conflict_idempotency_body(ngx_http_conflict_ctx_t *ctx)
     case NGX_OK:
         return NGX_HTTP_CONFLICT_STATE_KEY_STORE_CLAIM;
 
-    case NGX_AGAIN:
     case NGX_DONE:
         return NGX_HTTP_CONFLICT_STATE_AGAIN;
 
-    default: /* NGX_ERROR, or a status */
-        ctx->flow.error_status = (rc == NGX_ERROR) ? 0 : (ngx_uint_t) rc;
+    default: /* a status */
+        ctx->flow.error_status = rc;
         return NGX_HTTP_CONFLICT_STATE_ERROR;
     }
 }

@@ -6,8 +6,6 @@
  */
 
 
-#include <ngx_sha1.h>
-
 #include "idempotency/ngx_http_conflict_idempotency.h"
 
 
@@ -21,8 +19,6 @@ static void ngx_http_conflict_idempotency_key_fields(ngx_http_request_t *r,
     ngx_sha1_t *sha1, const ngx_str_t *names);
 static ngx_uint_t ngx_http_conflict_idempotency_key_credentials(
     ngx_http_request_t *r);
-static void ngx_http_conflict_idempotency_key_field(ngx_sha1_t *sha1,
-    ngx_str_t *text);
 static u_char *ngx_http_conflict_idempotency_key_digest(u_char *p,
     ngx_sha1_t *sha1);
 
@@ -173,14 +169,14 @@ ngx_http_conflict_idempotency_key_scope(ngx_http_request_t *r,
 
     ngx_sha1_init(&sha1);
 
-    ngx_http_conflict_idempotency_key_field(&sha1, &idem->key);
-    ngx_http_conflict_idempotency_key_field(&sha1, &ctx->method_name);
+    ngx_http_conflict_view_sha1(&sha1, &idem->key);
+    ngx_http_conflict_view_sha1(&sha1, &ctx->method_name);
     ngx_http_conflict_idempotency_key_fields(r, &sha1,
                                              ngx_http_conflict_method_fields);
-    ngx_http_conflict_idempotency_key_field(&sha1, &r->unparsed_uri);
-    ngx_http_conflict_idempotency_key_field(&sha1, &cscf->server_name);
-    ngx_http_conflict_idempotency_key_field(&sha1, &r->headers_in.server);
-    ngx_http_conflict_idempotency_key_field(&sha1, &user);
+    ngx_http_conflict_view_sha1(&sha1, &r->unparsed_uri);
+    ngx_http_conflict_view_sha1(&sha1, &cscf->server_name);
+    ngx_http_conflict_view_sha1(&sha1, &r->headers_in.server);
+    ngx_http_conflict_view_sha1(&sha1, &user);
 
     if (user.len == 0) {
         ngx_http_conflict_idempotency_key_caller(r, &sha1, &certificate);
@@ -208,7 +204,7 @@ ngx_http_conflict_idempotency_key_scope(ngx_http_request_t *r,
 
     ngx_sha1_init(&sha1);
 
-    ngx_http_conflict_idempotency_key_field(&sha1, &text);
+    ngx_http_conflict_view_sha1(&sha1, &text);
 
     ngx_http_conflict_idempotency_key_fields(r, &sha1, NULL);
     ngx_http_conflict_idempotency_key_caller(r, &sha1, &certificate);
@@ -229,7 +225,7 @@ ngx_http_conflict_idempotency_key_caller(ngx_http_request_t *r,
                                      ngx_http_conflict_idempotency_credentials);
 
     if (certificate->len) {
-        ngx_http_conflict_idempotency_key_field(sha1, certificate);
+        ngx_http_conflict_view_sha1(sha1, certificate);
     }
 }
 
@@ -256,8 +252,8 @@ ngx_http_conflict_idempotency_key_fields(ngx_http_request_t *r,
             name.data = h->lowcase_key;
             name.len = h->key.len;
 
-            ngx_http_conflict_idempotency_key_field(sha1, &name);
-            ngx_http_conflict_idempotency_key_field(sha1, &h->value);
+            ngx_http_conflict_view_sha1(sha1, &name);
+            ngx_http_conflict_view_sha1(sha1, &h->value);
         }
     }
 }
@@ -282,21 +278,6 @@ ngx_http_conflict_idempotency_key_credentials(ngx_http_request_t *r)
     }
 
     return 0;
-}
-
-
-static void
-ngx_http_conflict_idempotency_key_field(ngx_sha1_t *sha1, ngx_str_t *text)
-{
-    uint64_t  len;
-
-    len = text->len;
-
-    ngx_sha1_update(sha1, &len, sizeof(uint64_t));
-
-    if (len) {
-        ngx_sha1_update(sha1, text->data, text->len);
-    }
 }
 
 

@@ -116,7 +116,6 @@ static ngx_int_t
 ngx_http_conflict_inbox_resolve_body(ngx_http_conflict_ctx_t *ctx)
 {
     u_char                       number[CONFLICT_DECIMAL_LEN];
-    ngx_buf_t                   *b;
     ngx_str_t                    length, body, *type;
     ngx_chain_t                 *cl;
     ngx_http_request_t          *r;
@@ -130,24 +129,21 @@ ngx_http_conflict_inbox_resolve_body(ngx_http_conflict_ctx_t *ctx)
 
     ngx_http_conflict_inbox_resolve_text(ctx, &out);
 
-    rb = ngx_pcalloc(r->pool, sizeof(ngx_http_request_body_t));
-    cl = ngx_alloc_chain_link(r->pool);
-    b = ngx_calloc_buf(r->pool);
-
-    if (rb == NULL || cl == NULL || b == NULL
-        || ngx_http_conflict_writer_join(&out, &body) != NGX_OK)
-    {
+    if (ngx_http_conflict_writer_join(&out, &body) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    b->pos = body.data;
-    b->last = body.data + body.len;
-    b->start = b->pos;
-    b->end = b->last;
-    b->temporary = 1;
+    cl = ngx_http_conflict_writer_chain(r->pool, body.data, body.len);
+    if (cl == NULL) {
+        return NGX_ERROR;
+    }
 
-    cl->buf = b;
-    cl->next = NULL;
+    cl->buf->temporary = 1;
+
+    rb = ngx_pcalloc(r->pool, sizeof(ngx_http_request_body_t));
+    if (rb == NULL) {
+        return NGX_ERROR;
+    }
 
     rb->bufs = cl;
     rb->received = body.len;

@@ -9,6 +9,7 @@
 
 #include "list/ngx_http_conflict_list.h"
 #include "latest/ngx_http_conflict_latest.h"
+#include "http/ngx_http_conflict_writer.h"
 
 
 /* bits that nginx's own filters do not use */
@@ -23,8 +24,6 @@ static ngx_int_t ngx_http_conflict_list_body_send(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_chain_t **out);
 static ngx_int_t ngx_http_conflict_list_body_fill(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx, ngx_str_t *text);
-static ngx_chain_t *ngx_http_conflict_list_body_link(ngx_http_request_t *r,
-    ngx_str_t *text);
 
 
 ngx_int_t
@@ -128,11 +127,13 @@ ngx_http_conflict_list_body_give_up(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    cl = ngx_http_conflict_list_body_link(r, &list->body);
+    cl = ngx_http_conflict_writer_chain(r->pool, list->body.data,
+                                        list->body.len);
     if (cl == NULL) {
         return NGX_ERROR;
     }
 
+    cl->buf->memory = 1;
     cl->next = in;
     *out = cl;
 
@@ -158,14 +159,14 @@ ngx_http_conflict_list_body_send(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    cl = ngx_http_conflict_list_body_link(r, &text);
+    cl = ngx_http_conflict_writer_chain(r->pool, text.data, text.len);
     if (cl == NULL) {
         return NGX_ERROR;
     }
 
+    cl->buf->memory = (text.len != 0);
     cl->buf->last_buf = 1;
     cl->buf->last_in_chain = 1;
-    cl->next = NULL;
     *out = cl;
 
     return NGX_DECLINED;
@@ -242,32 +243,4 @@ ngx_http_conflict_list_body_fill(ngx_http_request_t *r,
     text->len = p - data;
 
     return NGX_OK;
-}
-
-
-static ngx_chain_t *
-ngx_http_conflict_list_body_link(ngx_http_request_t *r, ngx_str_t *text)
-{
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl;
-
-    cl = ngx_alloc_chain_link(r->pool);
-    if (cl == NULL) {
-        return NULL;
-    }
-
-    b = ngx_calloc_buf(r->pool);
-    if (b == NULL) {
-        return NULL;
-    }
-
-    b->pos = text->data;
-    b->last = text->data + text->len;
-    b->start = b->pos;
-    b->end = b->last;
-    b->memory = (text->len != 0);
-
-    cl->buf = b;
-
-    return cl;
 }

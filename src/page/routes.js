@@ -34,10 +34,6 @@ function routeMore(route) {
            .filter(Boolean).join(' · ');
 }
 
-function routeOf(id) {
-    return data.routes.find(route => key(route) === id);
-}
-
 /* totals of a route in the range shown */
 
 function totals(route) {

@@ -169,26 +169,22 @@ ngx_http_conflict_body_scan_start(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (nlcf->version->place == NGX_HTTP_CONFLICT_JSON) {
-
-        if (ngx_http_conflict_body_scanner_create(r, ctx) != NGX_OK
+    if (nlcf->version->place == NGX_HTTP_CONFLICT_JSON
+        && (ngx_http_conflict_body_scanner_create(r, ctx) != NGX_OK
             || ngx_http_conflict_body_scanner_scan(r, &ctx->response->version,
                                                    nlcf->version)
-               != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
+               != NGX_OK))
+    {
+        return NGX_ERROR;
     }
 
-    if (nlcf->mtime->place == NGX_HTTP_CONFLICT_JSON) {
-
-        if (ngx_http_conflict_body_scanner_create(r, ctx) != NGX_OK
+    if (nlcf->mtime->place == NGX_HTTP_CONFLICT_JSON
+        && (ngx_http_conflict_body_scanner_create(r, ctx) != NGX_OK
             || ngx_http_conflict_body_scanner_scan(r, &ctx->response->mtime,
                                                    nlcf->mtime)
-               != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
+               != NGX_OK))
+    {
+        return NGX_ERROR;
     }
 
     if (!ctx->write) {

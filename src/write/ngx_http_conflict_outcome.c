@@ -157,7 +157,7 @@ ngx_http_conflict_outcome_renew_timer(ngx_http_conflict_ctx_t *ctx)
 void
 ngx_http_conflict_outcome_header(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_uint_t                 status, pending;
+    ngx_uint_t                 pending;
     ngx_http_conflict_op_t    *op;
     ngx_http_conflict_class_e  class;
 
@@ -171,7 +171,7 @@ ngx_http_conflict_outcome_header(ngx_http_conflict_ctx_t *ctx)
         return;
     }
 
-    class = ngx_http_conflict_outcome_class(ctx, 0, &status);
+    class = ngx_http_conflict_outcome_class(ctx, 0);
 
     pending = (class == NGX_HTTP_CONFLICT_UNCERTAIN
                && ngx_http_conflict_upstream_attempts_pending(ctx->request));
@@ -224,14 +224,13 @@ ngx_http_conflict_outcome_versioned(ngx_http_conflict_ctx_t *ctx)
 void
 ngx_http_conflict_outcome_body(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_uint_t                 status;
     ngx_http_conflict_class_e  class;
 
     if (ctx->lease.settled || !ctx->lease.got_2xx) {
         return;
     }
 
-    class = ngx_http_conflict_outcome_class(ctx, 0, &status);
+    class = ngx_http_conflict_outcome_class(ctx, 0);
 
     if (class == NGX_HTTP_CONFLICT_DONE
         && !ngx_http_conflict_outcome_versioned(ctx))
@@ -252,7 +251,6 @@ ngx_http_conflict_outcome_body(ngx_http_conflict_ctx_t *ctx)
 void
 ngx_http_conflict_outcome_end(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_uint_t                 status;
     ngx_http_conflict_class_e  class;
 
     ngx_http_conflict_unleased_passed(ctx, 1);
@@ -268,7 +266,7 @@ ngx_http_conflict_outcome_end(ngx_http_conflict_ctx_t *ctx)
 
     class = ctx->lease.got_2xx
             ? NGX_HTTP_CONFLICT_UNCERTAIN
-            : ngx_http_conflict_outcome_class(ctx, 1, &status);
+            : ngx_http_conflict_outcome_class(ctx, 1);
 
     ngx_http_conflict_outcome_settle_unversioned(ctx, class);
 }
@@ -286,13 +284,11 @@ ngx_http_conflict_outcome_unsent(ngx_http_conflict_ctx_t *ctx)
 ngx_int_t
 ngx_http_conflict_outcome_late(ngx_http_conflict_ctx_t *ctx)
 {
-    ngx_uint_t  status;
-
     if (ctx->request->upstream == ctx->pass.upstream) {
         return NGX_DECLINED;
     }
 
-    (void) ngx_http_conflict_outcome_class(ctx, 0, &status);
+    (void) ngx_http_conflict_outcome_class(ctx, 0);
 
     if (!ctx->lease.applied) {
         return NGX_DECLINED;
@@ -335,7 +331,7 @@ ngx_http_conflict_outcome_redirect(ngx_http_conflict_ctx_t *ctx)
         class = NGX_HTTP_CONFLICT_UNCERTAIN;
 
     } else {
-        class = ngx_http_conflict_outcome_class(ctx, 0, &status);
+        class = ngx_http_conflict_outcome_class(ctx, 0);
 
         (void) ngx_http_conflict_upstream_attempts(r, ctx->pass.first_attempt,
                                                    &sent, &status);
@@ -414,19 +410,18 @@ ngx_http_conflict_outcome_settle_unversioned(ngx_http_conflict_ctx_t *ctx,
 /* the table; "ended": there was no response header, and there will be none */
 
 ngx_http_conflict_class_e
-ngx_http_conflict_outcome_class(ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended,
-    ngx_uint_t *status)
+ngx_http_conflict_outcome_class(ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended)
 {
-    ngx_uint_t                 sent;
+    ngx_uint_t                 sent, status;
     ngx_http_request_t        *r;
     ngx_http_conflict_class_e  class;
 
     r = ctx->request;
-    *status = 0;
+    status = 0;
 
     if (r->upstream != ctx->pass.upstream) {
         (void) ngx_http_conflict_upstream_attempts(r, ctx->pass.first_attempt,
-                                                   &sent, status);
+                                                   &sent, &status);
 
         if (sent == 0) {
             /* connection refused, no live peer, or no attempt was made */
@@ -437,7 +432,7 @@ ngx_http_conflict_outcome_class(ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended,
             class = NGX_HTTP_CONFLICT_AMBIGUOUS;
 
         } else {
-            class = ngx_http_conflict_outcome_status(*status);
+            class = ngx_http_conflict_outcome_status(status);
         }
 
     } else if (ended) {
@@ -452,8 +447,8 @@ ngx_http_conflict_outcome_class(ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended,
         class = NGX_HTTP_CONFLICT_UNCERTAIN;
 
     } else {
-        *status = r->err_status ? r->err_status : r->headers_out.status;
-        class = ngx_http_conflict_outcome_status(*status);
+        status = r->err_status ? r->err_status : r->headers_out.status;
+        class = ngx_http_conflict_outcome_status(status);
     }
 
     if (class == NGX_HTTP_CONFLICT_DONE
@@ -464,7 +459,7 @@ ngx_http_conflict_outcome_class(ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended,
         class = NGX_HTTP_CONFLICT_UNCERTAIN;
     }
 
-    if (*status >= 200 && *status < 300) {
+    if (status >= 200 && status < 300) {
         ctx->lease.applied = 1;
     }
 

@@ -113,7 +113,6 @@ void
 ngx_http_conflict_unleased_passed(ngx_http_conflict_ctx_t *ctx,
     ngx_uint_t ended)
 {
-    ngx_uint_t                 status;
     ngx_http_conflict_class_e  class;
 
     if (!ctx->lease.missing) {
@@ -122,7 +121,7 @@ ngx_http_conflict_unleased_passed(ngx_http_conflict_ctx_t *ctx,
 
     ctx->lease.missing = 0;
 
-    class = ngx_http_conflict_outcome_class(ctx, ended, &status);
+    class = ngx_http_conflict_outcome_class(ctx, ended);
 
     if (class == NGX_HTTP_CONFLICT_NOT_DONE) {
         return;

@@ -307,10 +307,10 @@ ngx_http_conflict_class_e ngx_http_conflict_outcome_status(ngx_uint_t status);
 
 /*
  * By all attempts of the write; "ended": there was no response header, and
- * there will be none.  *status is that of the last attempt, or 0.
+ * there will be none.
  */
 ngx_http_conflict_class_e ngx_http_conflict_outcome_class(
-    ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended, ngx_uint_t *status);
+    ngx_http_conflict_ctx_t *ctx, ngx_uint_t ended);
 
 /* The class by what a handler's subrequests have heard as well. */
 ngx_http_conflict_class_e ngx_http_conflict_outcome_delegated(

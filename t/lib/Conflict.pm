@@ -30,7 +30,8 @@ our @EXPORT = (qw(GET PUT PATCH DELETE HEAD http start finish version header
                  conflicts overlapped servroot port error_log log_count
                  master_pid workers_of edit_conf reload store
                  settled patient_put let_in held shown
-                 fcgi_start need need_debug node_start server_start),
+                 fcgi_start need need_debug need_modules node_start
+                 server_start),
                @Conflict::Redis::EXPORT, @Conflict::Util::EXPORT);
 
 our $Top = abs_path(dirname(__FILE__) . '/../..');
@@ -243,6 +244,23 @@ sub need {
 sub need_debug {
     skip_file('nginx is built without --with-debug')
         unless `$ENV{TEST_NGINX_BINARY} -V 2>&1` =~ /--with-debug/;
+}
+
+
+# The same if one of Debian's modules is not installed, which are loaded before
+# ours, or after it; they fit Debian's nginx, not one built for the tests.
+# Called in BEGIN: Test::Nginx reads the list when it is loaded.
+
+sub need_modules {
+    my ($before, $after) = @_;
+    my $ours = $ENV{TEST_NGINX_LOAD_MODULES};
+    my @files = map { "/usr/lib/nginx/modules/${_}_module.so" } @$before,
+                    @{ $after || [] };
+
+    skip_file('no such modules here') if $ours eq '' || grep { !-e } @files;
+
+    splice @files, @$before, 0, $ours;
+    $ENV{TEST_NGINX_LOAD_MODULES} = "@files";
 }
 
 

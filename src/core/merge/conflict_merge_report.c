@@ -21,6 +21,8 @@
 #define CONFLICT_MERGE_BLOCK    256      /* bytes of a name at a time */
 
 
+static void conflict_merge_report_token(conflict_walk_t *walk,
+    const unsigned char *p, size_t len);
 static int conflict_merge_report_masked(const conflict_walk_t *walk,
     const conflict_trio_t *trio);
 static size_t conflict_merge_report_add_value(conflict_merged_t *result,
@@ -45,9 +47,8 @@ void
 conflict_merge_report_enter(conflict_walk_t *walk, const unsigned char *name,
     size_t len)
 {
-    size_t                i, n;
-    unsigned char        *p, plain[CONFLICT_MERGE_BLOCK];
-    unsigned char         token[2 * CONFLICT_MERGE_BLOCK];
+    size_t                n;
+    unsigned char         plain[CONFLICT_MERGE_BLOCK];
     const unsigned char  *last;
 
     last = name + len;
@@ -55,20 +56,39 @@ conflict_merge_report_enter(conflict_walk_t *walk, const unsigned char *name,
     conflict_buffer_text(&walk->path, "/");
 
     while ((n = conflict_text_decode(plain, sizeof(plain), &name, last)) > 0) {
-        p = token;
+        conflict_merge_report_token(walk, plain, n);
+    }
+}
 
-        for (i = 0; i < n; i++) {
 
-            if (plain[i] == '~' || plain[i] == '/') {
-                *p++ = '~';
-                *p++ = (plain[i] == '~') ? '0' : '1';
+void
+conflict_merge_report_enter_plain(conflict_walk_t *walk,
+    const unsigned char *name, size_t len)
+{
+    conflict_buffer_text(&walk->path, "/");
+    conflict_merge_report_token(walk, name, len);
+}
 
-            } else {
-                *p++ = plain[i];
-            }
+
+static void
+conflict_merge_report_token(conflict_walk_t *walk, const unsigned char *p,
+    size_t len)
+{
+    const unsigned char  *q, *last;
+
+    last = p + len;
+
+    while (p < last) {
+
+        for (q = p; q < last && *q != '~' && *q != '/'; q++) { /* void */ }
+
+        conflict_buffer_add(&walk->path, p, (size_t) (q - p));
+
+        if (q < last) {
+            conflict_buffer_text(&walk->path, (*q++ == '~') ? "~0" : "~1");
         }
 
-        conflict_buffer_add(&walk->path, token, (size_t) (p - token));
+        p = q;
     }
 }
 

@@ -126,8 +126,10 @@ conflict_take_e conflict_merge_field(conflict_walk_t *walk,
     conflict_edit_t *edit, const conflict_field_t *field,
     conflict_trio_t *trio, conflict_scope_t *scope, conflict_buffer_t *made);
 
-/* Appends a member to the path; the name is as in its document. */
+/* Append a member to the path; its name is as in its document, or plain. */
 void conflict_merge_report_enter(conflict_walk_t *walk,
+    const unsigned char *name, size_t len);
+void conflict_merge_report_enter_plain(conflict_walk_t *walk,
     const unsigned char *name, size_t len);
 
 /* The same of a value, or of an index.  Return the previous walk->path.len. */

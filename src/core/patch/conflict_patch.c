@@ -132,24 +132,15 @@ static void
 conflict_patch_make_test(conflict_walk_t *walk, const conflict_pointer_t *base,
     const conflict_document_t *version, conflict_buffer_t *out)
 {
-    unsigned           level;
-    conflict_buffer_t  name;
-
-    memset(&name, 0, sizeof(conflict_buffer_t));
+    unsigned  level;
 
     walk->path.len = 0;
 
     for (level = 0; level < base->levels; level++) {
-        name.len = 0;
-        conflict_buffer_quoted(&name, &base->text[base->name[level]],
-                               base->len[level]);
-        conflict_merge_report_enter(walk, name.len ? name.data
-                                                   : (const unsigned char *) "",
-                                    name.len);
-        walk->path.failed |= name.failed;
+        conflict_merge_report_enter_plain(walk,
+                                          &base->text[base->name[level]],
+                                          base->len[level]);
     }
-
-    conflict_buffer_free(&name);
 
     conflict_buffer_text(out, "{\"op\":\"test\",\"path\":\"");
     conflict_buffer_quoted(out, walk->path.data, walk->path.len);

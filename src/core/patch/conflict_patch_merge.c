@@ -468,24 +468,14 @@ conflict_patch_merge_clashes(conflict_patching_t *p, unsigned clashed)
 static void
 conflict_patch_merge_path(conflict_walk_t *walk, const conflict_path_t *path)
 {
-    size_t             i;
-    conflict_buffer_t  name;
+    size_t  i;
 
     walk->path.len = 0;
-    memset(&name, 0, sizeof(conflict_buffer_t));
 
     for (i = 0; i < path->n; i++) {
-        name.len = 0;
-        conflict_buffer_quoted(&name, path->tokens[i].data,
-                               path->tokens[i].len);
-        conflict_merge_report_enter(walk, name.len ? name.data
-                                                   : (const unsigned char *) "",
-                                    name.len);
-
-        walk->path.failed |= name.failed;
+        conflict_merge_report_enter_plain(walk, path->tokens[i].data,
+                                          path->tokens[i].len);
     }
-
-    conflict_buffer_free(&name);
 }
 
 

@@ -57,6 +57,7 @@ conflict_time_http(const char *text, size_t len, int64_t now)
     int                 i, full;
     size_t              n;
     int64_t             t;
+    const char         *separator;
     conflict_time_tm_t  tm, today;
     conflict_time_in_t  in;
 
@@ -87,40 +88,32 @@ conflict_time_http(const char *text, size_t len, int64_t now)
 
     in.p += n;
 
-    if (full) {
+    if (full || (in.p < in.last && *in.p == ',')) {
+        /* IMF-fixdate: Sun, 06 Nov 1994 08:49:37 GMT */
         /* rfc850-date: Sunday, 06-Nov-94 08:49:37 GMT */
 
+        separator = full ? "-" : " ";
+
         conflict_time_literal(&in, ", ");
         tm.day = conflict_time_digits(&in, 2);
-        conflict_time_literal(&in, "-");
+        conflict_time_literal(&in, separator);
         tm.month = conflict_time_month(&in);
-        conflict_time_literal(&in, "-");
-        tm.year = conflict_time_digits(&in, 2);
+        conflict_time_literal(&in, separator);
+        tm.year = conflict_time_digits(&in, full ? 2 : 4);
         conflict_time_literal(&in, " ");
         conflict_time_clock(&in, &tm);
         conflict_time_literal(&in, " GMT");
 
-        /* over 50 years ahead: the previous century (RFC 9110, 5.6.7) */
+        if (full) {
+            /* over 50 years ahead: the previous century (RFC 9110, 5.6.7) */
 
-        conflict_time_split(&today, now / CONFLICT_TIME_SECOND);
-        tm.year += today.year - today.year % 100;
+            conflict_time_split(&today, now / CONFLICT_TIME_SECOND);
+            tm.year += today.year - today.year % 100;
 
-        if (tm.year > today.year + 50) {
-            tm.year -= 100;
+            if (tm.year > today.year + 50) {
+                tm.year -= 100;
+            }
         }
-
-    } else if (in.p < in.last && *in.p == ',') {
-        /* IMF-fixdate: Sun, 06 Nov 1994 08:49:37 GMT */
-
-        conflict_time_literal(&in, ", ");
-        tm.day = conflict_time_digits(&in, 2);
-        conflict_time_literal(&in, " ");
-        tm.month = conflict_time_month(&in);
-        conflict_time_literal(&in, " ");
-        tm.year = conflict_time_digits(&in, 4);
-        conflict_time_literal(&in, " ");
-        conflict_time_clock(&in, &tm);
-        conflict_time_literal(&in, " GMT");
 
     } else {
         /* asctime-date: Sun Nov  6 08:49:37 1994 */

@@ -467,6 +467,7 @@ is(promtool($m), '', 'promtool has nothing to say');
     }
     location /plain/full/ {
         conflict version store=full;
+        conflict_idempotency on;
         proxy_pass http://api;
     }
     location ~ ^(?<resource>/plain/full/.*)/lock$ {
@@ -483,13 +484,17 @@ my $begun = time();
 is(PUT('/plain/full/1', { n => 2 })->{status}, 503, 'a write is refused');
 is(http('POST', "/plain/full/$_/lock")->{status}, 503, 'a lock as well')
     for 1 .. 5;
+is(http('POST', '/plain/full/x', body => '{}', headers =>
+        ["Idempotency-Key: key-of-one-request-$_"])->{status}, 503,
+   'a request with a key, too')
+    for 1 .. 5;
 is(PUT('/plain/1', { n => 1 })->{status}, 201, 'the other store works');
 
 my $r = route('/plain/', sub { $_[0]{outcomes}{passed} == 1 });
 my ($full) = grep { $_->{name} eq 'full' } @{ status()->{stores} };
 
 is($full->{up}, JSON::PP::true, 'it is up');
-cmp_ok($full->{errors}{down}, '>=', 6, 'but refuses');
+cmp_ok($full->{errors}{down}, '>=', 11, 'but refuses');
 is($r->{advice}{level}, 'keep', 'the advice of the other one is there');
 
 my $m = http('GET', '/metrics')->{body};

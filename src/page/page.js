@@ -66,8 +66,7 @@ function noteUnanswered({ name, errors }) {
 /* what a store has lost: counter, level, one, many, what became of it */
 
 const LOST = [
-    ['unsettled', 'bad', 'outcome', 'outcomes',
-     'of writes did not reach it'],
+    ['unsettled', 'bad', 'outcome', 'outcomes', 'did not reach it'],
     ['stream_dropped', 'bad', 'line', 'lines',
      'of the audit stream did not reach it'],
     ['not_held', 'watch', 'body', 'bodies',
@@ -105,7 +104,8 @@ function storeActions(store) {
     if (store.errors && store.errors.full) {
         list.push(['bad', 'The store ' + store.name + ' was full for '
                    + plural(store.errors.full, 'request') + ' since nginx was '
-                   + 'started: enlarge its zone.', null]);
+                   + 'started: enlarge its zone, or blobs= if the error log '
+                   + 'says so.', null]);
     }
 
     for (const [name, level, one, many, became] of LOST) {

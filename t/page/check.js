@@ -553,7 +553,7 @@ async function inbox(browser) {
                             'default was full for 3 requests',
                             '2 unresolved writes', '1 write overlapped',
                             'does not take counts: 8 requests of this host',
-                            '5 outcomes of writes did not reach it',
+                            '5 outcomes did not reach it',
                             '1 line of the audit stream did not reach it',
                             '1 body that lost a conflict could not be held',
                             '6 stored responses or held bodies evicted early',

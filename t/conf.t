@@ -87,7 +87,8 @@ my %fires = (
         'not_checked_total{location="/", entity="/", reason="unchecked"}',
     ConflictStoreErrors => 'store_errors_total{store="x", reason="down"}',
     ConflictStoreFull => 'store_errors_total{store="x", reason="full"}',
-    ConflictOutcomesLost => 'store_unsettled_total{store="x"}'
+    ConflictOutcomesLost => 'store_unsettled_total{store="x"}',
+    ConflictResolverFails => 'resolver_total{result="failed"}'
 );
 
 open my $test, '>', "$dir/../rules.yml" or die;

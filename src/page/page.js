@@ -180,6 +180,13 @@ function actions(n) {
                    null]);
     }
 
+    if (data.resolver.failed) {
+        list.push(['watch', plural(data.resolver.failed, 'question')
+                   + ' had no usable answer of a resolver since nginx was '
+                   + 'started: the writes were refused. The error log says '
+                   + 'why.', null]);
+    }
+
     return list;
 }
 

@@ -86,6 +86,7 @@ my %fires = (
     ConflictWritesUnchecked =>
         'not_checked_total{location="/", entity="/", reason="unchecked"}',
     ConflictStoreErrors => 'store_errors_total{store="x", reason="down"}',
+    ConflictGetsFail => 'store_errors_total{store="x", reason="get"}',
     ConflictStoreFull => 'store_errors_total{store="x", reason="full"}',
     ConflictOutcomesLost => 'store_unsettled_total{store="x"}',
     ConflictResolverFails => 'resolver_total{result="failed"}'

@@ -418,6 +418,35 @@ like($r->{advice}{text}, qr/^Keep it: 1 stale writes were merged and 1 of 3/,
      'advice for a merge');
 
 
+=== an API that does not answer the GET for a version
+--- config
+    location /plain/ {
+        conflict version;
+        proxy_pass http://api;
+    }
+    location /plain/own/ {
+        conflict version;
+        conflict_version json:/version;
+        proxy_pass http://api;
+    }
+--- allow: does not have the version specified
+--- steps
+set_doc('/plain/own/1', { n => 1 });
+
+is(PUT('/plain/1', { n => 2, base_version => 1 },
+       'X-Up-Read: status=500')->{status}, 503, 'refused');
+is(PUT('/plain/own/1', { n => 2, base_version => 1 })->{status}, 503,
+   'so is one if the response has no version');
+
+my $get = sub { status()->{stores}[0]{errors}{get} };
+
+until_true { $get->() == 2 };
+is($get->(), 2, 'which is counted');
+is(status()->{stores}[0]{errors}{down}, 0, 'and not as an error of the store');
+is(metric(http('GET', '/metrics')->{body}, 'store_errors_total',
+          store => 'default', reason => 'get'), 2, 'metrics');
+
+
 === a store that is down
 --- http_config
     conflict_store gone redis://127.0.0.1:1;

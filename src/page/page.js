@@ -48,15 +48,19 @@ function hasGap(name) {
     return route => sum(route[state.range].not_checked[name] || []) > 0;
 }
 
-/* by store: requests that it has not answered, and when they became more */
+/* by store: requests without an answer, and when they became more */
 
-const unanswered = {};
+const unanswered = {}, undetermined = {};
 
-function noteUnanswered({ name, errors }) {
-    const before = unanswered[name];
-    const count = errors ? errors.down + errors.generation : 0;
+function noteErrors({ name, errors }) {
+    note(unanswered, name, errors ? errors.down + errors.generation : 0);
+    note(undetermined, name, errors ? errors.get : 0);
+}
 
-    unanswered[name] = {
+function note(list, name, count) {
+    const before = list[name];
+
+    list[name] = {
         count,
         grown: !before ? -Infinity
                        : count > before.count ? Date.now() : before.grown
@@ -99,6 +103,12 @@ function storeActions(store) {
                    + 'has refused, requests of this minute: their writes are '
                    + 'refused, or pass unchecked. The error log says why.',
                    null]);
+    }
+
+    if (Date.now() - undetermined[store.name].grown < MINUTE) {
+        list.push(['bad', 'Writes of the store ' + store.name + ' were refused '
+                   + 'in this minute, as the API did not answer a GET of their '
+                   + 'resource, or not with a version.', null]);
     }
 
     if (store.errors && store.errors.full) {
@@ -425,7 +435,7 @@ async function load() {
         data = json;
         data.conflicts = distinct(data.conflicts);
         data.limit = limit;
-        data.stores.forEach(noteUnanswered);
+        data.stores.forEach(noteErrors);
         problem('');
         show();
 

@@ -589,6 +589,17 @@ async function inbox(browser) {
             await page.reload();
         }
 
+        /* an API that does not answer GETs */
+
+        await fulfilled(page, json => {
+            json.stores[0].errors.get = refused++;
+        });
+        check(await appears(page, '#action .is-bad',
+                            'the API did not answer a GET'),
+              'writes that are refused for lack of a version');
+        await unfulfilled(page);
+        await page.reload();
+
         /* a server that is gone, and back */
 
         await page.route('**/dashboard?format=json*', r => r.abort());

@@ -23,6 +23,11 @@ static ngx_str_t  ngx_http_conflict_directive_value_secrets[] = {
     ngx_string("cookie"),
     ngx_string("set-cookie"),
     ngx_string("lock-token"),
+    ngx_string("x-api-key"),
+    ngx_string("api-key"),
+    ngx_string("x-auth-token"),
+    ngx_string("x-access-token"),
+    ngx_string("private-token"),
     ngx_null_string
 };
 

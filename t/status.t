@@ -442,6 +442,8 @@ my $get = sub { status()->{stores}[0]{errors}{get} };
 
 until_true { $get->() == 2 };
 is($get->(), 2, 'which is counted');
+is(log_count(qr!for the version of "/plain/1" has failed, its status is 500!),
+   1, 'and logged');
 is(status()->{stores}[0]{errors}{down}, 0, 'and not as an error of the store');
 is(metric(http('GET', '/metrics')->{body}, 'store_errors_total',
           store => 'default', reason => 'get'), 2, 'metrics');

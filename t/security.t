@@ -333,7 +333,8 @@ unlike($r->{body}, qr/5000|"base":/, 'whose base she was not shown');
     }
 --- steps
 for my $name (qw(X-Api-Key Api-Key X-Auth-Token X-Access-Token Private-Token
-                 X-Remote-User X-Forwarded-User)) {
+                 X-Remote-User X-Forwarded-User Client-Cert
+                 X-Forwarded-Client-Cert)) {
     my @boss = ('Cookie: lang=en', "$name: boss");
     my @eve = ('Cookie: lang=en', "$name: eve");
 

@@ -60,6 +60,8 @@ static const ngx_str_t  ngx_http_conflict_view_fields[] = {
     ngx_string("private-token"),
     ngx_string("x-remote-user"),
     ngx_string("x-forwarded-user"),
+    ngx_string("client-cert"),
+    ngx_string("x-forwarded-client-cert"),
     ngx_null_string
 };
 

@@ -40,6 +40,8 @@ static const ngx_str_t  ngx_http_conflict_idempotency_credentials[] = {
     ngx_string("private-token"),
     ngx_string("x-remote-user"),
     ngx_string("x-forwarded-user"),
+    ngx_string("client-cert"),
+    ngx_string("x-forwarded-client-cert"),
     ngx_null_string
 };
 

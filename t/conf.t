@@ -80,6 +80,34 @@ my $dir = servroot();
 my $said = `$top/build/promtool check rules $top/conf/prometheus-rules.yml 2>&1`;
 like($said, qr/SUCCESS: \d+ rules found/, 'promtool takes the rules');
 
+# an incident that is over before the next scrape is told as well
+
+my %fires = (
+    ConflictWritesUnchecked =>
+        'not_checked_total{location="/", entity="/", reason="unchecked"}',
+    ConflictStoreErrors => 'store_errors_total{store="x", reason="down"}',
+    ConflictGetsFail => 'store_errors_total{store="x", reason="get"}',
+    ConflictStoreFull => 'store_errors_total{store="x", reason="full"}',
+    ConflictOutcomesLost => 'store_unsettled_total{store="x"}',
+    ConflictResolverFails => 'resolver_total{result="failed"}'
+);
+
+open my $test, '>', "$dir/../rules.yml" or die;
+print $test "rule_files: [ $top/conf/prometheus-rules.yml ]\n"
+            . "evaluation_interval: 15s\ntests:\n  - interval: 15s\n"
+            . "    input_series:\n",
+            map({ "      - { series: 'nginx_conflict_$fires{$_}',"
+                  . " values: 0x20 9x40 }\n" } sort keys %fires),
+            "    promql_expr_test:\n      - eval_time: 7m\n"
+            . "        expr: sum by (alertname) (ALERTS{alertstate='firing'})\n"
+            . "        exp_samples:\n",
+            map({ "          - { labels: '{alertname=\"$_\"}', value: 1 }\n" }
+                sort keys %fires);
+close $test;
+
+is(`$top/build/promtool test rules $dir/../rules.yml 2>&1`
+   =~ s/^Unit Testing: .*\n//r, "  SUCCESS\n\n", 'each alert fires');
+
 PUT('/plain/1', { n => 1 });
 until_true { GET('/metrics')->{body} =~ m!location="/plain/"! };
 

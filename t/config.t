@@ -349,6 +349,28 @@ invalid JSON pointer in "json:/a/a
 invalid value "cookie:x", it must be "json:/POINTER" or "header:NAME"
 
 
+=== a header whose value must not be logged
+--- config
+    location /x/ {
+        conflict_base header:Authorization;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid header in "header:authorization", its value is a secret, and would be in logs and refusals
+
+
+=== such a header with the time of an edit
+--- config
+    location /x/ {
+        conflict lww edited=header:Cookie;
+        proxy_pass http://api;
+    }
+--- must_die
+--- error_log
+invalid header in "header:cookie", its value is a secret
+
+
 === a header without a name
 --- config
     location /x/ {

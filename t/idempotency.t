@@ -94,6 +94,37 @@ $r = post('/plain/orders', undef, { item => 'lamp' }, 'apply status=201');
 is(posts() - $before, 4, 'each is sent');
 
 
+=== a response that a later request can read
+--- config
+    location / {
+        conflict version;
+        conflict_idempotency on;
+        gzip on;
+        gzip_min_length 0;
+        gzip_types *;
+        proxy_pass http://api;
+    }
+--- steps
+for my $method (qw(POST PUT)) {
+    my @request = ($method, '/plain/1', body => { n => 1 }, headers =>
+        ['Idempotency-Key: ' . new_key(), 'Accept-Encoding: gzip',
+         'X-Up-Write: status=200 body=20']);
+
+    my $r = http(@request);
+    is(header($r, 'Content-Encoding'), 'gzip', "$method: by nginx");
+
+    my ($got) = grep { $_->{method} eq $method } reverse seen();
+    is(scalar(grep { $_->[0] eq 'accept-encoding' } @{ $got->{headers} }), 0,
+       'the API is not asked for it');
+
+    $request[5] = [grep { !/^Accept-Encoding/ } @{ $request[5] }];
+    $r = http(@request);
+    is(replayed($r), 'true', 'replayed');
+    is(header($r, 'Content-Encoding'), undef, 'as it is asked for now');
+    unlike($r->{body}, qr{^\x1f\x8b}, 'and is not');
+}
+
+
 === one request, with one body
 --- config
     location / {

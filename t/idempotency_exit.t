@@ -32,7 +32,8 @@ add_block_preprocessor(sub {
                       . 'conflict_lease ' . ($block->lease // '60s') . ";\n"
                       . ($block->location // '')
                       . "proxy_pass http://api;\n"
-                      . "proxy_read_timeout 20s;\n}\n");
+                      . "proxy_read_timeout 20s;\n}\n"
+                      . "location = /status { conflict_status json; }\n");
 });
 
 my $n = 0;
@@ -149,6 +150,7 @@ my ($first, $old) = end_worker($key, 'cut');
 
 ok(exited($old), 'the worker exits when the claim is over');
 is(log_count(qr/did not get the outcome of a request/), 1, 'and says so');
+is(json(GET('/status'))->{stores}[0]{unsettled}, 1, 'which is counted');
 
 wire('pass');
 

@@ -363,7 +363,10 @@ for my $bad ('x', "$id$id", uc $id, '..%2f' x 8, "$id%00", '') {
 }
 
 is(json(show('x', ann()))->{error}, 'malformed_request', 'why');
-is(json(show('x', ann()))->{detail}, 'id', 'which');
+is(json(show('x', ann()))->{detail},
+   '"id" must have the 32 digits of "held", or of a list', 'which');
+is(json(http('GET', '/inbox?limit=0', headers => [ann()]))->{detail},
+   '"limit" must be a number from 1 to 100', 'and what it may be');
 is(http('DELETE', '/inbox', headers => [ann()])->{status}, 400, 'no id');
 is(http('POST', '/inbox', headers => [ann()])->{status}, 400, 'nor here');
 is(http('GET', "/inbox?$_", headers => [ann()])->{status}, 400, $_)

@@ -173,6 +173,12 @@ for my $n (1 .. 17) {
 }
 
 is(show($id, @reader)->{status}, 200, 'her item is there');
+
+# nor if it is not known
+
+set_doc('/auth/2', { n => 1 });
+is(PUT('/auth/2', { n => 2, base_version => 1 }, 'X-User: mallory',
+       'Authorization: Bearer other')->{status}, 409, 'refused');
 is(scalar(() = inbox('X-User: mallory')), 0, 'and none of the other');
 
 

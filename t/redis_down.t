@@ -1279,6 +1279,29 @@ until_true { $r = http('POST', '/plain/1/lock'); $r->{status} == 200 };
 is($r->{status}, 200, 'is free again, long before its time');
 
 
+=== a reason that ends with a full stop
+--- allow: is down|could not be recorded
+--- lease: 300ms
+--- steps
+set_doc('/plain/1', { n => 0 });
+
+my $v = version(GET('/plain/1'));
+my $w = held('/plain/1', { n => 1, base_version => $v });
+
+redis_stop($::redis);
+redis_start($::redis, '--requirepass', 'secret');
+
+release();
+finish($w);
+
+ok(until_true { log_count(qr/could not be recorded/) }, 'the log tells');
+like(error_log(), qr/could not be recorded: NOAUTH Authentication required; /,
+     'as one sentence');
+
+redis_stop($::redis);
+redis_start($::redis, '--save', '');
+
+
 === the rights that docs/operations.md says
 --- policy: merge
 --- locks

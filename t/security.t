@@ -310,18 +310,61 @@ unlike($r->{raw}, qr/the secret|login/, 'not of that answer');
 --- steps
 set_doc('/plain/1', { salary => 5000, n => 1 });
 
-my $v = version(GET('/plain/1', 'X-Api-Key: boss'));
+my $v = version(GET('/plain/1', 'X-Our-Key: boss'));
 
 set_doc('/plain/1', { salary => '***', n => 1 });
 PUT('/plain/1', { salary => '***', n => 2, base_version => $v },
-    'X-Api-Key: boss');
+    'X-Our-Key: boss');
 
 my $r = PUT('/plain/1', { salary => 1, n => 3, base_version => $v },
-            'X-Api-Key: eve');
+            'X-Our-Key: eve');
 
 is($r->{status}, 409, 'a clash');
 is(scalar @{ json($r)->{conflicts} }, 2, 'of both fields');
 unlike($r->{body}, qr/5000|"base":/, 'whose base she was not shown');
+
+
+=== nor to another one who has the same cookie
+--- config
+    location / {
+        conflict merge;
+        conflict_idempotency on;
+        proxy_pass http://api;
+    }
+--- steps
+for my $name (qw(X-Api-Key Api-Key X-Auth-Token X-Access-Token Private-Token
+                 X-Remote-User X-Forwarded-User Client-Cert
+                 X-Forwarded-Client-Cert)) {
+    my @boss = ('Cookie: lang=en', "$name: boss");
+    my @eve = ('Cookie: lang=en', "$name: eve");
+
+    set_doc("/plain/$name", { salary => 5000, n => 1 });
+
+    my $v = version(GET("/plain/$name", @boss));
+
+    set_doc("/plain/$name", { salary => 6000, n => 1 });
+    PUT("/plain/$name", { salary => 6000, n => 2, base_version => $v }, @boss);
+
+    my $r = PUT("/plain/$name", { salary => 1, n => 3, base_version => $v },
+                @eve);
+
+    is($r->{status}, 409, "a clash: $name");
+    unlike($r->{body}, qr/5000|"base":/, 'whose base she was not shown');
+
+    # nor what somebody else has made by a key that she has guessed
+
+    my $key = 'Idempotency-Key: 1';
+    my @post = (body => '{}', headers => [@boss, $key,
+                                          'X-Up-Write: status=201 body=9']);
+
+    is(http('POST', "/plain/$name", @post)->{status}, 201, 'made');
+    is(header(http('POST', "/plain/$name", @post), 'Idempotent-Replayed'),
+       'true', 'once');
+
+    $post[3][1] = $eve[1];
+    is(header(http('POST', "/plain/$name", @post), 'Idempotent-Replayed'),
+       undef, 'her own');
+}
 
 
 === one name on two hosts is two people

@@ -418,6 +418,37 @@ like($r->{advice}{text}, qr/^Keep it: 1 stale writes were merged and 1 of 3/,
      'advice for a merge');
 
 
+=== an API that does not answer the GET for a version
+--- config
+    location /plain/ {
+        conflict version;
+        proxy_pass http://api;
+    }
+    location /plain/own/ {
+        conflict version;
+        conflict_version json:/version;
+        proxy_pass http://api;
+    }
+--- allow: does not have the version specified
+--- steps
+set_doc('/plain/own/1', { n => 1 });
+
+is(PUT('/plain/1', { n => 2, base_version => 1 },
+       'X-Up-Read: status=500')->{status}, 503, 'refused');
+is(PUT('/plain/own/1', { n => 2, base_version => 1 })->{status}, 503,
+   'so is one if the response has no version');
+
+my $get = sub { status()->{stores}[0]{errors}{get} };
+
+until_true { $get->() == 2 };
+is($get->(), 2, 'which is counted');
+is(log_count(qr!for the version of "/plain/1" has failed, its status is 500!),
+   1, 'and logged');
+is(status()->{stores}[0]{errors}{down}, 0, 'and not as an error of the store');
+is(metric(http('GET', '/metrics')->{body}, 'store_errors_total',
+          store => 'default', reason => 'get'), 2, 'metrics');
+
+
 === a store that is down
 --- http_config
     conflict_store gone redis://127.0.0.1:1;
@@ -467,6 +498,7 @@ is(promtool($m), '', 'promtool has nothing to say');
     }
     location /plain/full/ {
         conflict version store=full;
+        conflict_idempotency on;
         proxy_pass http://api;
     }
     location ~ ^(?<resource>/plain/full/.*)/lock$ {
@@ -483,13 +515,17 @@ my $begun = time();
 is(PUT('/plain/full/1', { n => 2 })->{status}, 503, 'a write is refused');
 is(http('POST', "/plain/full/$_/lock")->{status}, 503, 'a lock as well')
     for 1 .. 5;
+is(http('POST', '/plain/full/x', body => '{}', headers =>
+        ["Idempotency-Key: key-of-one-request-$_"])->{status}, 503,
+   'a request with a key, too')
+    for 1 .. 5;
 is(PUT('/plain/1', { n => 1 })->{status}, 201, 'the other store works');
 
 my $r = route('/plain/', sub { $_[0]{outcomes}{passed} == 1 });
 my ($full) = grep { $_->{name} eq 'full' } @{ status()->{stores} };
 
 is($full->{up}, JSON::PP::true, 'it is up');
-cmp_ok($full->{errors}{down}, '>=', 6, 'but refuses');
+cmp_ok($full->{errors}{down}, '>=', 11, 'but refuses');
 is($r->{advice}{level}, 'keep', 'the advice of the other one is there');
 
 my $m = http('GET', '/metrics')->{body};

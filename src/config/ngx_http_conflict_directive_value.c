@@ -15,6 +15,23 @@
 #define NGX_HTTP_CONFLICT_VALUES_MAX  10000000
 
 
+/* in lower case: fields whose values are not for logs and refusals */
+
+static ngx_str_t  ngx_http_conflict_directive_value_secrets[] = {
+    ngx_string("authorization"),
+    ngx_string("proxy-authorization"),
+    ngx_string("cookie"),
+    ngx_string("set-cookie"),
+    ngx_string("lock-token"),
+    ngx_string("x-api-key"),
+    ngx_string("api-key"),
+    ngx_string("x-auth-token"),
+    ngx_string("x-access-token"),
+    ngx_string("private-token"),
+    ngx_null_string
+};
+
+
 /* the word for the default of each directive */
 
 static const struct {
@@ -100,8 +117,9 @@ ngx_int_t
 ngx_http_conflict_directive_value_place(ngx_conf_t *cf, ngx_str_t *value,
     ngx_uint_t header, ngx_http_conflict_source_t *source)
 {
-    u_char  ch;
-    size_t  i;
+    u_char      ch;
+    size_t      i;
+    ngx_str_t  *secret;
 
     if (ngx_strncmp(value->data, "json:", 5) == 0) {
         source->place = NGX_HTTP_CONFLICT_JSON;
@@ -146,6 +164,19 @@ ngx_http_conflict_directive_value_place(ngx_conf_t *cf, ngx_str_t *value,
               || ch == '-' || ch == '_'))
         {
             return NGX_DECLINED;
+        }
+    }
+
+    for (secret = ngx_http_conflict_directive_value_secrets;
+         secret->len;
+         secret++)
+    {
+        if (ngx_http_conflict_same(secret, &source->name)) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid header in \"%V\", its value is a "
+                               "secret, and would be in logs and refusals",
+                               value);
+            return NGX_ERROR;
         }
     }
 

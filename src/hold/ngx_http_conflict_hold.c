@@ -230,7 +230,7 @@ ngx_http_conflict_hold_body(ngx_http_conflict_ctx_t *ctx,
         return NGX_DECLINED;
     }
 
-    if (ctx->latest.valid && ctx->latest.status == NGX_HTTP_FORBIDDEN) {
+    if (ctx->latest.status == NGX_HTTP_FORBIDDEN) {
         /* it would evict what those have lost who may see the resource */
         return NGX_DECLINED;
     }

@@ -40,13 +40,26 @@ static uint64_t ngx_http_conflict_view_hash(ngx_http_conflict_ctx_t *ctx,
 static ngx_str_t  ngx_http_conflict_vary = ngx_string("vary");
 
 
-/* request fields that are part of every view, whatever Vary is */
+/*
+ * Request fields that are part of every view, whatever Vary is.  Those behind
+ * Cookie are usual names of what else tells who the caller is: an API that is
+ * told the caller by nginx cannot name them in Vary.
+ */
 
 static const ngx_str_t  ngx_http_conflict_view_fields[] = {
     ngx_string("accept"),
     ngx_string("accept-language"),
     ngx_string("authorization"),
     ngx_string("cookie"),
+    ngx_string("x-api-key"),
+    ngx_string("api-key"),
+    ngx_string("x-auth-token"),
+    ngx_string("x-access-token"),
+    ngx_string("private-token"),
+    ngx_string("x-remote-user"),
+    ngx_string("x-forwarded-user"),
+    ngx_string("client-cert"),
+    ngx_string("x-forwarded-client-cert"),
     ngx_null_string
 };
 
@@ -94,7 +107,7 @@ ngx_http_conflict_view_start(ngx_http_request_t *r,
         ngx_http_conflict_view_field(&digest, &n, sizeof(ngx_uint_t));
         ngx_http_conflict_view_field(&digest, h->value.data, h->value.len);
 
-        /* 3: Authorization, 4: Cookie */
+        /* 3: Authorization, from 4 on: Cookie and the like */
         ctx->caller.credentials |= (n == 3);
         ctx->caller.known |= (n > 2);
     }

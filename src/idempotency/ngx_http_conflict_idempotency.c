@@ -39,6 +39,7 @@ static void ngx_http_conflict_idempotency_renew(ngx_event_t *ev);
 static void ngx_http_conflict_idempotency_done(ngx_http_conflict_op_t *op);
 static void ngx_http_conflict_idempotency_settled(ngx_http_conflict_op_t *op);
 static void ngx_http_conflict_idempotency_log(ngx_http_conflict_op_t *op);
+static ngx_uint_t ngx_http_conflict_idempotency_throttled(ngx_msec_t *logged);
 
 
 static ngx_str_t  ngx_http_conflict_idempotency_id = ngx_string("0");
@@ -263,11 +264,15 @@ ngx_http_conflict_idempotency_next(ngx_http_conflict_ctx_t *ctx)
 static ngx_http_conflict_state_e
 ngx_http_conflict_idempotency_unavailable(ngx_http_conflict_ctx_t *ctx)
 {
+    ngx_http_conflict_op_t           *op;
     ngx_http_conflict_store_error_e   error;
     ngx_http_conflict_idempotency_t  *idem;
 
+    static ngx_msec_t  logged;
+
     idem = ctx->idempotency;
-    error = idem->op->out.error;
+    op = idem->op;
+    error = op->out.error;
 
     if (error == NGX_HTTP_CONFLICT_STORE_DOWN) {
         idem->claimed = 1;
@@ -280,13 +285,19 @@ ngx_http_conflict_idempotency_unavailable(ngx_http_conflict_ctx_t *ctx)
         }
     }
 
+    if (op->store->stats) {
+        (void) ngx_atomic_fetch_add(&op->store->stats->errors[error], 1);
+    }
+
     if (error == NGX_HTTP_CONFLICT_STORE_GENERATION) {
         return ngx_http_conflict_idempotency_refuse(ctx,
                                           NGX_HTTP_CONFLICT_ANSWER_GENERATION,
                                           NGX_HTTP_CONFLICT_OUTCOME_REJECTED);
     }
 
-    if (error == NGX_HTTP_CONFLICT_STORE_FULL) {
+    if (error == NGX_HTTP_CONFLICT_STORE_FULL
+        && !ngx_http_conflict_idempotency_throttled(&logged))
+    {
         ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
                       "conflict store \"%V\" is full of requests with an "
                       "Idempotency-Key whose outcome is not known, enlarge "
@@ -605,8 +616,18 @@ ngx_http_conflict_idempotency_settle(ngx_http_conflict_ctx_t *ctx, u_char what)
 static void
 ngx_http_conflict_idempotency_settled(ngx_http_conflict_op_t *op)
 {
+    static ngx_msec_t  logged;
+
     if (op->rc == NGX_OK) {
         ngx_http_conflict_idempotency_log(op);
+        return;
+    }
+
+    if (op->store->stats && op->blob->in.verb == NGX_HTTP_CONFLICT_BLOB_PUT) {
+        (void) ngx_atomic_fetch_add(&op->store->stats->unsettled, 1);
+    }
+
+    if (ngx_http_conflict_idempotency_throttled(&logged)) {
         return;
     }
 
@@ -625,10 +646,7 @@ ngx_http_conflict_idempotency_log(ngx_http_conflict_op_t *op)
 
     evicted += op->blob->out.evicted;
 
-    if (evicted == 0
-        || (logged
-            && ngx_current_msec - logged < NGX_HTTP_CONFLICT_IDEMPOTENCY_LOG))
-    {
+    if (evicted == 0 || ngx_http_conflict_idempotency_throttled(&logged)) {
         return;
     }
 
@@ -637,8 +655,24 @@ ngx_http_conflict_idempotency_log(ngx_http_conflict_op_t *op)
                   "their time, enlarge \"blobs=\"", evicted,
                   &op->store->name);
 
-    logged = ngx_current_msec;
     evicted = 0;
+}
+
+
+/* requests of clients must not fill the log */
+
+static ngx_uint_t
+ngx_http_conflict_idempotency_throttled(ngx_msec_t *logged)
+{
+    if (*logged
+        && ngx_current_msec - *logged < NGX_HTTP_CONFLICT_IDEMPOTENCY_LOG)
+    {
+        return 1;
+    }
+
+    *logged = ngx_current_msec;
+
+    return 0;
 }
 
 

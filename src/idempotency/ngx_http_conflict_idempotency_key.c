@@ -29,6 +29,15 @@ static ngx_str_t  ngx_http_conflict_idempotency_name =
 static const ngx_str_t  ngx_http_conflict_idempotency_credentials[] = {
     ngx_string("authorization"),
     ngx_string("cookie"),
+    ngx_string("x-api-key"),
+    ngx_string("api-key"),
+    ngx_string("x-auth-token"),
+    ngx_string("x-access-token"),
+    ngx_string("private-token"),
+    ngx_string("x-remote-user"),
+    ngx_string("x-forwarded-user"),
+    ngx_string("client-cert"),
+    ngx_string("x-forwarded-client-cert"),
     ngx_null_string
 };
 

@@ -32,6 +32,11 @@ static ngx_http_conflict_state_e ngx_http_conflict_inbox_endpoint_found(
     ngx_http_conflict_ctx_t *ctx);
 
 
+static const char  ngx_http_conflict_inbox_id[] =
+    "\"id\" must have the 32 digits of \"held\", or of a list";
+static const char  ngx_http_conflict_inbox_take[] =
+    "\"take\" must be \"mine\", \"merged\" or \"theirs\"";
+
 static ngx_str_t  ngx_http_conflict_if_match = ngx_string("if-match");
 static ngx_str_t  ngx_http_conflict_if_none_match =
     ngx_string("if-none-match");
@@ -98,13 +103,15 @@ ngx_http_conflict_inbox_endpoint_verb(ngx_http_conflict_ctx_t *ctx)
     rc = ngx_http_conflict_inbox_endpoint_id(ctx);
 
     if (rc == NGX_ERROR) {
-        return ngx_http_conflict_inbox_endpoint_bad(ctx, "id");
+        return ngx_http_conflict_inbox_endpoint_bad(ctx,
+                                                  ngx_http_conflict_inbox_id);
     }
 
     if (rc == NGX_DECLINED) {
 
         if (ctx->method & (NGX_HTTP_POST|NGX_HTTP_DELETE)) {
-            return ngx_http_conflict_inbox_endpoint_bad(ctx, "id");
+            return ngx_http_conflict_inbox_endpoint_bad(ctx,
+                                                  ngx_http_conflict_inbox_id);
         }
 
         return ngx_http_conflict_inbox_endpoint_list(ctx);
@@ -136,7 +143,8 @@ ngx_http_conflict_inbox_endpoint_post(ngx_http_conflict_ctx_t *ctx)
     inbox = ctx->inbox;
 
     if (ngx_http_arg(ctx->request, (u_char *) "take", 4, &take) != NGX_OK) {
-        return ngx_http_conflict_inbox_endpoint_bad(ctx, "take");
+        return ngx_http_conflict_inbox_endpoint_bad(ctx,
+                                                ngx_http_conflict_inbox_take);
     }
 
     if (take.len == 6 && ngx_strncmp(take.data, "theirs", 6) == 0) {
@@ -148,7 +156,8 @@ ngx_http_conflict_inbox_endpoint_post(ngx_http_conflict_ctx_t *ctx)
         inbox->merged = 1;
 
     } else if (take.len != 4 || ngx_strncmp(take.data, "mine", 4) != 0) {
-        return ngx_http_conflict_inbox_endpoint_bad(ctx, "take");
+        return ngx_http_conflict_inbox_endpoint_bad(ctx,
+                                                ngx_http_conflict_inbox_take);
     }
 
     inbox->verb = NGX_HTTP_CONFLICT_INBOX_RESOLVE;
@@ -264,7 +273,8 @@ ngx_http_conflict_inbox_endpoint_list(ngx_http_conflict_ctx_t *ctx)
                                                 &limit)
         != NGX_OK)
     {
-        return ngx_http_conflict_inbox_endpoint_bad(ctx, "limit");
+        return ngx_http_conflict_inbox_endpoint_bad(ctx,
+                                  "\"limit\" must be a number from 1 to 100");
     }
 
     if (ngx_http_conflict_inbox_endpoint_number(r, "before", 6,
@@ -272,7 +282,8 @@ ngx_http_conflict_inbox_endpoint_list(ngx_http_conflict_ctx_t *ctx)
                                                 &inbox->before)
         != NGX_OK)
     {
-        return ngx_http_conflict_inbox_endpoint_bad(ctx, "before");
+        return ngx_http_conflict_inbox_endpoint_bad(ctx,
+                                  "\"before\" must be the \"next\" of a list");
     }
 
     if (ngx_http_conflict_inbox_endpoint_text(r, "resource", 8,
@@ -375,7 +386,8 @@ ngx_http_conflict_inbox_endpoint_receive(ngx_http_conflict_ctx_t *ctx)
     }
 
     if (inbox->merged && text.len == 0) {
-        return ngx_http_conflict_inbox_endpoint_bad(ctx, "the merged body");
+        return ngx_http_conflict_inbox_endpoint_bad(ctx,
+                                  "the request must have the merged body");
     }
 
     return NGX_HTTP_CONFLICT_STATE_INBOX_STORE_CALL;

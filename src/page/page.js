@@ -48,15 +48,19 @@ function hasGap(name) {
     return route => sum(route[state.range].not_checked[name] || []) > 0;
 }
 
-/* by store: requests that it has not answered, and when they became more */
+/* by store: requests without an answer, and when they became more */
 
-const unanswered = {};
+const unanswered = {}, undetermined = {};
 
-function noteUnanswered({ name, errors }) {
-    const before = unanswered[name];
-    const count = errors ? errors.down + errors.generation : 0;
+function noteErrors({ name, errors }) {
+    note(unanswered, name, errors ? errors.down + errors.generation : 0);
+    note(undetermined, name, errors ? errors.get : 0);
+}
 
-    unanswered[name] = {
+function note(list, name, count) {
+    const before = list[name];
+
+    list[name] = {
         count,
         grown: !before ? -Infinity
                        : count > before.count ? Date.now() : before.grown
@@ -66,8 +70,7 @@ function noteUnanswered({ name, errors }) {
 /* what a store has lost: counter, level, one, many, what became of it */
 
 const LOST = [
-    ['unsettled', 'bad', 'outcome', 'outcomes',
-     'of writes did not reach it'],
+    ['unsettled', 'bad', 'outcome', 'outcomes', 'did not reach it'],
     ['stream_dropped', 'bad', 'line', 'lines',
      'of the audit stream did not reach it'],
     ['not_held', 'watch', 'body', 'bodies',
@@ -102,10 +105,17 @@ function storeActions(store) {
                    null]);
     }
 
+    if (Date.now() - undetermined[store.name].grown < MINUTE) {
+        list.push(['bad', 'Writes of the store ' + store.name + ' were refused '
+                   + 'in this minute, as the API did not answer a GET of their '
+                   + 'resource, or not with a version.', null]);
+    }
+
     if (store.errors && store.errors.full) {
         list.push(['bad', 'The store ' + store.name + ' was full for '
                    + plural(store.errors.full, 'request') + ' since nginx was '
-                   + 'started: enlarge its zone.', null]);
+                   + 'started: enlarge its zone, or blobs= if the error log '
+                   + 'says so.', null]);
     }
 
     for (const [name, level, one, many, became] of LOST) {
@@ -178,6 +188,13 @@ function actions(n) {
         list.push(['bad', plural(data.audit_errors, 'line') + ' of the audit '
                    + 'log could not be written since nginx was started.',
                    null]);
+    }
+
+    if (data.resolver.failed) {
+        list.push(['watch', plural(data.resolver.failed, 'question')
+                   + ' had no usable answer of a resolver since nginx was '
+                   + 'started: the writes were refused. The error log says '
+                   + 'why.', null]);
     }
 
     return list;
@@ -418,7 +435,7 @@ async function load() {
         data = json;
         data.conflicts = distinct(data.conflicts);
         data.limit = limit;
-        data.stores.forEach(noteUnanswered);
+        data.stores.forEach(noteErrors);
         problem('');
         show();
 

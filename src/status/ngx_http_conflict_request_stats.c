@@ -39,13 +39,17 @@ ngx_http_conflict_request_stats(ngx_http_conflict_ctx_t *ctx)
 
     n = 0;
     op = ctx->op;
+    stats = op ? op->store->stats : NULL;
 
-    if (op && op->rc == NGX_ERROR) {
-        stats = op->store->stats;
+    if (stats && op->rc == NGX_ERROR) {
+        (void) ngx_atomic_fetch_add(&stats->errors[op->out.error], 1);
 
-        if (stats) {
-            (void) ngx_atomic_fetch_add(&stats->errors[op->out.error], 1);
-        }
+    } else if (stats && ctx->write && ctx->timing.fetches
+               && ctx->flow.answer == NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE)
+    {
+        /* the own GET has failed, or has shown no version */
+        (void) ngx_atomic_fetch_add(&stats->errors[NGX_HTTP_CONFLICT_STORE_UP],
+                                    1);
     }
 
     gap = ngx_http_conflict_request_stats_gap(ctx);

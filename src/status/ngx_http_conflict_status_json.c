@@ -221,6 +221,8 @@ ngx_http_conflict_status_json_store_stats(json_t **json,
                                   stats->errors[NGX_HTTP_CONFLICT_STORE_FULL]);
     ngx_http_conflict_json_set_number(&errors, "generation",
                             stats->errors[NGX_HTTP_CONFLICT_STORE_GENERATION]);
+    ngx_http_conflict_json_set_number(&errors, "get",
+                                    stats->errors[NGX_HTTP_CONFLICT_STORE_UP]);
 
     ngx_http_conflict_json_set(json, "errors", errors);
     ngx_http_conflict_json_set_number(json, "uncounted",

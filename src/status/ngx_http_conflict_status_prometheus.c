@@ -315,7 +315,7 @@ ngx_http_conflict_status_prometheus_stores(
     ngx_http_conflict_store_stats_t          *stats;
     const ngx_http_conflict_status_number_t  *number;
 
-    static const char  *reasons[] = { NULL, "full", "generation", "down" };
+    static const char  *reasons[] = { "get", "full", "generation", "down" };
 
     ngx_http_conflict_status_prometheus_metric(out, "store_up", "gauge",
                                                "Whether the store answers");
@@ -350,12 +350,12 @@ ngx_http_conflict_status_prometheus_stores(
 
     ngx_http_conflict_status_prometheus_metric(out, "store_errors_total",
                                     "counter",
-                                    "Requests that the store could not answer");
+                                    "Requests without an answer of the store");
 
     for (i = 0; i < n; i++) {
         stats = snapshot[i]->store->stats;
 
-        for (k = 1; stats && k <= NGX_HTTP_CONFLICT_STORE_DOWN; k++) {
+        for (k = 0; stats && k <= NGX_HTTP_CONFLICT_STORE_DOWN; k++) {
             ngx_http_conflict_writer_print(out,
                 "nginx_conflict_store_errors_total{store=\"%V\",reason=\"%s\"}"
                 " %uA\n",

@@ -73,6 +73,15 @@ ngx_http_conflict_latest_verdict_get(ngx_http_conflict_ctx_t *ctx)
     if (latest->status != NGX_HTTP_OK && latest->status != NGX_HTTP_NO_CONTENT
         && !ngx_http_conflict_latest_response_gone(latest->status))
     {
+        if (!latest->cached) {
+            ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                          "the GET for the version of \"%V\" has failed, its "
+                          "status is %ui",
+                          ngx_http_conflict_evaluate_escaped(ctx->request,
+                                                   &ctx->target.resource),
+                          latest->status);
+        }
+
         return ngx_http_conflict_latest_verdict_unchecked(ctx,
                                         NGX_HTTP_CONFLICT_ANSWER_UNAVAILABLE,
                                         ctx->conf->store_error);

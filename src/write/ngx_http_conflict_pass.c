@@ -98,6 +98,10 @@ ngx_http_conflict_pass_unguarded(ngx_http_conflict_ctx_t *ctx)
 
     r = ctx->request;
 
+    if (ngx_http_conflict_pass_headers_unguarded(r, ctx) != NGX_OK) {
+        return NGX_HTTP_CONFLICT_STATE_ERROR;
+    }
+
     ctx->pass.forwarded = 1;
 
     if (r->upstream_states) {

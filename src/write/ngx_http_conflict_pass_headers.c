@@ -30,12 +30,16 @@ static const ngx_str_t  ngx_http_conflict_tag_headers[] = {
 };
 
 
-/* the module reads the response body, nginx may encode it afterwards */
+/* the module reads the response body, or keeps it; nginx may encode it then */
 
 static const ngx_str_t  ngx_http_conflict_encoding_headers[] = {
     ngx_string("accept-encoding"),
     ngx_null_string
 };
+
+
+static void ngx_http_conflict_pass_headers_save(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
 
 
 ngx_int_t
@@ -46,10 +50,7 @@ ngx_http_conflict_pass_headers(ngx_http_request_t *r,
 
     nlcf = ctx->conf;
 
-    if (!ctx->original.hidden) {
-        ctx->original.headers = r->headers_in.headers;
-        ctx->original.hidden = 1;
-    }
+    ngx_http_conflict_pass_headers_save(r, ctx);
 
     if (ctx->op->in.minted && !nlcf->report) {
 
@@ -93,7 +94,7 @@ ngx_http_conflict_pass_headers(ngx_http_request_t *r,
     if (nlcf->version->place == NGX_HTTP_CONFLICT_JSON
         || nlcf->mtime->place == NGX_HTTP_CONFLICT_JSON
         || nlcf->inject->place == NGX_HTTP_CONFLICT_JSON
-        || nlcf->bodies
+        || nlcf->bodies || ctx->idempotency
         || (ctx->list && ctx->list->marked))
     {
         return ngx_http_conflict_header_hide(r,
@@ -101,4 +102,28 @@ ngx_http_conflict_pass_headers(ngx_http_request_t *r,
     }
 
     return NGX_OK;
+}
+
+
+/* a later request with the same key may not accept the encoding */
+
+ngx_int_t
+ngx_http_conflict_pass_headers_unguarded(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    ngx_http_conflict_pass_headers_save(r, ctx);
+
+    return ngx_http_conflict_header_hide(r,
+                                         ngx_http_conflict_encoding_headers);
+}
+
+
+static void
+ngx_http_conflict_pass_headers_save(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx)
+{
+    if (!ctx->original.hidden) {
+        ctx->original.headers = r->headers_in.headers;
+        ctx->original.hidden = 1;
+    }
 }

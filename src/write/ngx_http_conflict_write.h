@@ -438,6 +438,10 @@ ngx_int_t ngx_http_conflict_leave_unsent(ngx_http_request_t *r,
 ngx_int_t ngx_http_conflict_pass_headers(ngx_http_request_t *r,
     ngx_http_conflict_ctx_t *ctx);
 
+/* The same of a request that is not guarded, which has an Idempotency-Key. */
+ngx_int_t ngx_http_conflict_pass_headers_unguarded(ngx_http_request_t *r,
+    ngx_http_conflict_ctx_t *ctx);
+
 
 /*
  * Makes ctx->op, with the preconditions in the request header.  NGX_DECLINED:

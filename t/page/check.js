@@ -543,6 +543,7 @@ async function inbox(browser) {
             json.stores[0].not_held = 1;
             json.stores[0].blobs_evicted = 6;
             json.audit_errors = 1;
+            json.resolver.failed = 7;
             json.routes[0].hours.actions.conflict_overlapped
                 = json.routes[0].hours.writes.map((_, i) => i === 47 ? 1 : 0);
             json.routes[0].hours.not_checked.unchecked
@@ -553,7 +554,8 @@ async function inbox(browser) {
                             'default was full for 3 requests',
                             '2 unresolved writes', '1 write overlapped',
                             'does not take counts: 8 requests of this host',
-                            '5 outcomes of writes did not reach it',
+                            '5 outcomes did not reach it',
+                            '7 questions had no usable answer of a resolver',
                             '1 line of the audit stream did not reach it',
                             '1 body that lost a conflict could not be held',
                             '6 stored responses or held bodies evicted early',
@@ -586,6 +588,17 @@ async function inbox(browser) {
             await unfulfilled(page);
             await page.reload();
         }
+
+        /* an API that does not answer GETs */
+
+        await fulfilled(page, json => {
+            json.stores[0].errors.get = refused++;
+        });
+        check(await appears(page, '#action .is-bad',
+                            'the API did not answer a GET'),
+              'writes that are refused for lack of a version');
+        await unfulfilled(page);
+        await page.reload();
 
         /* a server that is gone, and back */
 

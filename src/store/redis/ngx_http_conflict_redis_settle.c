@@ -461,6 +461,7 @@ static void
 ngx_http_conflict_redis_settle_failed(ngx_http_conflict_op_t *op,
     const char *why)
 {
+    ngx_str_t                   reason;
     ngx_http_conflict_store_t  *store;
 
     store = op->store;
@@ -475,10 +476,18 @@ ngx_http_conflict_redis_settle_failed(ngx_http_conflict_op_t *op,
         return;
     }
 
+    reason.data = (u_char *) why;
+    reason.len = ngx_strlen(why);
+
+    if (reason.len && why[reason.len - 1] == '.') {
+        /* as some errors of Redis end */
+        reason.len--;
+    }
+
     ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                   "conflict store \"%V\": the outcome of a write could not be "
-                  "recorded: %s; %s, %ui in this process so far",
-                  &store->name, why,
+                  "recorded: %V; %s, %ui in this process so far",
+                  &store->name, &reason,
                   op->redis.unchecked
                   ? "it was unchecked, so bases from before it still hold"
                   : "its resource stays closed until a GET resolves it",

@@ -372,7 +372,10 @@ export class Lock {
     renew(): Promise<boolean>;
     show(): Promise<void>;
     release(): Promise<void>;
-    /** False: nobody waits, and the lock was released. */
+    /**
+     * False: nobody waits, and the lock was released.  Throws if the response
+     * does not say which.
+     */
     handOver(): Promise<boolean>;
 }
 

@@ -11,6 +11,13 @@ const ASK = 15000;
 /* a lock that does not last is none: it would be renewed without a pause */
 const isLock = (response, body) => response.ok && body?.lock?.expires_in > 0;
 
+function unexpected({ response, text }) {
+    const { status } = response;
+
+    return Object.assign(new Error(`the lock was answered with ${status}`),
+                         { status, body: text });
+}
+
 export class LockedError extends Error {
     constructor(holder, retryAfter) {
         super('locked by '
@@ -49,12 +56,7 @@ export class Lock {
         }
 
         if (!isLock(response, body)) {
-            const error = new Error(
-                `the lock was answered with ${response.status}`);
-
-            error.status = response.status;
-            error.body = text;
-            throw error;
+            throw unexpected({ response, text });
         }
 
         this.#took(body);
@@ -154,7 +156,7 @@ export class Lock {
             this.#lost('taken', body?.lock);
 
         } else {
-            throw new Error(`the lock was answered with ${response.status}`);
+            throw unexpected({ response, text });
         }
 
         return false;
@@ -193,7 +195,9 @@ export class Lock {
     /* with keepalive the request outlives a page that is left */
 
     async release({ keepalive = false } = {}) {
-        await this.#giveUp(this.#how.url, keepalive);
+        /* if the request fails, the lock expires */
+
+        await this.#giveUp(this.#how.url, keepalive).catch(() => {});
     }
 
     /*
@@ -206,7 +210,17 @@ export class Lock {
         const mark = url.includes('?') ? '&' : '?';
         const answer = await this.#giveUp(url + mark + 'handover=1', false);
 
-        return parse(answer?.text)?.handed_over === true;
+        if (!answer) {
+            return false;
+        }
+
+        const body = parse(answer.text);
+
+        if (!answer.response.ok || body?.lock !== null) {
+            throw unexpected(answer);
+        }
+
+        return body.handed_over === true;
     }
 
     async #giveUp(url, keepalive) {
@@ -223,14 +237,12 @@ export class Lock {
             await this.#renewing?.catch(() => {});
         }
 
-        /* if the request fails, the lock expires */
+        try {
+            return await this.#ask('DELETE', keepalive, url);
 
-        const answer = await this.#ask('DELETE', keepalive, url)
-            .catch(() => null);
-
-        this.#token = null;
-
-        return answer;
+        } finally {
+            this.#token = null;
+        }
     }
 
     #ask(method, keepalive = false, url = this.#how.url) {

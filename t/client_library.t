@@ -156,9 +156,9 @@ my $top = $ENV{TEST_NGINX_TOP};
 
 return if $Conflict::Store ne 'shm';
 
-node_tests(292, 'merge.test.js', 'outbox.test.js', 'storage.test.js',
+node_tests(304, 'merge.test.js', 'outbox.test.js', 'storage.test.js',
            'package.test.js', 'base.test.js', 'transport.test.js',
-           'items.test.js', 'create.test.js');
+           'items.test.js', 'create.test.js', 'refusals.test.js');
 is(`$top/build/clients/node_modules/.bin/tsc --noEmit --strict --target es2022 --module nodenext $top/t/clients/types.mts 2>&1`, '', 'its types');
 
 

@@ -4,7 +4,7 @@
  */
 
 import * as entries from './entry.js';
-import { versionOf } from './answer.js';
+import { isBusy, versionOf } from './answer.js';
 import { Asker, keepTheirs, later } from './asker.js';
 import { Creations, isCreation, viewCreation } from './creations.js';
 import { itemsOf } from './items.js';
@@ -282,7 +282,7 @@ export class Client extends EventTarget {
         } catch (e) {
             if ((before?.known?.absent
                  || typeof before?.known?.text === 'string')
-                && !(e.status >= 400 && e.status < 500))
+                && !(e.status >= 400 && e.status < 500 && !isBusy(e.status)))
             {
                 return null;
             }

@@ -44,7 +44,7 @@ function within(signal, promise) {
         const stop = () => reject(signal.reason);
 
         signal.addEventListener('abort', stop);
-        promise.then(resolve, reject);
+        Promise.resolve(promise).then(resolve, reject);
 
         if (signal.aborted) {
             stop();
@@ -172,8 +172,10 @@ export class Transport {
             Accept: 'text/event-stream', ...id && { 'Last-Event-ID': id }
         }));
 
-        return fetch(url, { method: 'GET', cache: 'no-store',
-                            redirect: 'manual', signal, headers });
+        return within(signal, fetch(url, {
+            method: 'GET', cache: 'no-store', redirect: 'manual', signal,
+            headers
+        }));
     }
 
     /* an object, so that "fetch" can add some by { ...headers } */
@@ -208,23 +210,24 @@ export class Transport {
 
             /* the target of a redirection must not receive the headers */
 
-            const response = await fetch(url, {
+            const response = await within(abort.signal, fetch(url, {
                 ...options, redirect: 'manual', signal: abort.signal,
                 headers: all
-            });
+            }));
 
             /*
              * The status is valid even if the body is cut off, but that of a
              * 409 says what it means.
              */
 
-            const text = await response.text().catch(error => {
-                if (response.status === 409) {
-                    throw error;
-                }
+            const text = await within(abort.signal, response.text()).catch(
+                error => {
+                    if (response.status === 409) {
+                        throw error;
+                    }
 
-                return '';
-            });
+                    return '';
+                });
 
             return { response, text };
 

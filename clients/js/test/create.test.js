@@ -463,3 +463,9 @@ test('what is not JSON, and another origin', async t => {
     await assert.rejects(client.create('http://other.test/notes', {}),
                          TypeError);
 });
+
+test('what an empty document has become', async t => {
+    const { client } = creator(t, () => created(7, { id: 7 }));
+
+    assert.deepEqual((await client.create('notes', {})).doc, { id: 7 });
+});

@@ -325,19 +325,20 @@ export class Creations {
 
         const { create, text, key, sent } = record.entry;
 
-        let answer;
+        let answer, begun = false;
 
         try {
             answer = await transport.request(create, {
                 method: 'POST', body: text, headers: {
                     'Content-Type': 'application/json',
                     'Idempotency-Key': key
-                }
+                },
+                sending: () => { begun = true; }
             });
 
         } catch (e) {
             const until = await this.#later(url, sent, safe, {
-                unknown: true, reason: { kind: 'network', error: e.name,
+                unknown: begun, reason: { kind: 'network', error: e.name,
                                          detail: e.message }
             });
 

@@ -217,17 +217,18 @@ export class Sender {
 
         this.#core.changed(url, record);
 
-        let response, text;
+        let response, text, sent = false;
 
         try {
             ({ response, text } = await this.#core.transport.request(url, {
                 method: link.text === null ? 'DELETE' : 'PUT',
-                body: link.body ?? undefined, headers: link.headers
+                body: link.body ?? undefined, headers: link.headers,
+                sending: () => { sent = true; }
             }));
 
         } catch (e) {
             await this.#later(url, link, {
-                unknown: true, reason: { kind: 'network', error: e.name,
+                unknown: sent, reason: { kind: 'network', error: e.name,
                                          detail: e.message }
             });
 

@@ -198,7 +198,9 @@ export class Transport {
         return Object.fromEntries(all);
     }
 
-    async request(url, { headers, timeout, ...options }) {
+    /* calls sending() when the request may have been sent from then on */
+
+    async request(url, { headers, timeout, sending, ...options }) {
         const { fetch = globalThis.fetch } = this.#options;
         const abort = new AbortController();
         const timer = setTimeout(() => abort.abort(),
@@ -207,6 +209,8 @@ export class Transport {
         try {
             const all = await within(abort.signal, this.#headersOf(
                 url, options, headers));
+
+            sending?.();
 
             /* the target of a redirection must not receive the headers */
 

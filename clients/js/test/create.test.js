@@ -464,6 +464,28 @@ test('what is not JSON, and another origin', async t => {
                          TypeError);
 });
 
+test('a token that cannot be had: nothing was sent', async t => {
+    let broken = true;
+    const { client, requests } = creator(t, () => created(7), {
+        idempotent: false,
+        headers: async () => {
+            if (broken) {
+                throw new TypeError('no token');
+            }
+        }
+    });
+    const { state, reason } = await client.create('notes', { n: 1 });
+
+    assert.deepEqual([state, reason.detail], ['queued', 'no token']);
+    assert.equal((await client.save('a', { n: 1 }, { version: null })).state,
+                 'queued');
+    await assert.rejects(client.get('b'), { message: 'no token' });
+
+    broken = false;
+    await client.flush();
+    assert.deepEqual([requests.length, await client.entries()], [2, []]);
+});
+
 test('what an empty document has become', async t => {
     const { client } = creator(t, () => created(7, { id: 7 }));
 

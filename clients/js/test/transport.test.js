@@ -201,7 +201,7 @@ test('headers() that does not answer ends as a request does', async t => {
     const { state, reason } = await client.save('a', { n: 1 },
                                                 { version: null });
 
-    assert.deepEqual([state, reason.kind], ['unknown', 'network']);
+    assert.deepEqual([state, reason.kind], ['queued', 'network']);
     hangs = false;
     await client.flush();
     assert.deepEqual([requests.length, await client.entries()], [1, []]);

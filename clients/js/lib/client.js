@@ -698,7 +698,7 @@ export class Client extends EventTarget {
         if (!this.#warned) {
             this.#warned = true;
             console.warn('conflict-client: edits are kept in memory only:',
-                         error?.message);
+                         error?.message || error?.name);
         }
 
         this.#emit('storage', { durable: false, error });

@@ -125,7 +125,7 @@ node_tests(25, 'nginx.test.js');
 node_tests(4, 'versions.test.js');
 node_tests(21, 'watch.test.js');
 node_tests(6, 'inbox.test.js');
-node_tests(13, 'orders.test.js');
+node_tests(14, 'orders.test.js');
 
 
 === clients/js in a browser

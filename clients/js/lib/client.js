@@ -577,6 +577,7 @@ export class Client extends EventTarget {
             url: this.#options.lockUrl(url), options,
             request: (...args) => this.#transport.request(...args),
             told: detail => this.#emit('lock', { url, ...detail }),
+            failed: error => this.#emit('error', { url, error }),
             ended: () => {
                 if (this.#locks.get(url) === lock) {
                     this.#locks.delete(url);

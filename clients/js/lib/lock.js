@@ -8,6 +8,8 @@ import { parse } from './json.js';
 /* milliseconds between questions who waits: their notes are kept for 60 s */
 const ASK = 15000;
 
+const LONGEST = 2 ** 31 - 1;   /* ms, of a timer */
+
 /* a lock that does not last is none: it would be renewed without a pause */
 const isLock = (response, body) => response.ok && body?.lock?.expires_in > 0;
 
@@ -77,10 +79,8 @@ export class Lock {
         this.#touched = false;
 
         clearInterval(this.#timer);
-        this.#timer = setInterval(() => this.#tick(),
-                                  this.#how.options.onWaiting
-                                  ? Math.min(this.#idle / 4, ASK)
-                                  : this.#idle / 4);
+        this.#timer = setInterval(() => this.#tick(), Math.min(
+            this.#idle / 4, this.#how.options.onWaiting ? ASK : LONGEST));
         this.#timer.unref?.();
         this.#heard(body.waiting);
     }
@@ -94,7 +94,7 @@ export class Lock {
 
         if (JSON.stringify(waiting) !== before) {
             this.#how.told({ state: 'waiting', waiting });
-            this.#how.options.onWaiting?.(waiting);
+            this.#call('onWaiting', waiting);
         }
     }
 
@@ -183,7 +183,18 @@ export class Lock {
     #lost(why, holder = null) {
         this.#end();
         this.#how.told({ state: 'lost', why, holder });
-        this.#how.options.onLost?.({ why, holder });
+        this.#call('onLost', { why, holder });
+    }
+
+    /* what a function of the application throws does not end the lock */
+
+    #call(name, said) {
+        try {
+            this.#how.options[name]?.(said);
+
+        } catch (error) {
+            this.#how.failed(error);
+        }
     }
 
     #end() {

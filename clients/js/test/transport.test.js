@@ -300,3 +300,20 @@ test('a document that is watched from headers(), which does not end',
     client.watch('a', () => {});
     assert.deepEqual(await opened, ['/api/a', '/api/b']);
 });
+
+test('a function of a lock that throws', async t => {
+    const waiting = [{ user: 'bob' }];
+    const api = fakeFetch((r, n) => n === 1
+        ? [200, {}, { lock: { token: 'x', expires_in: 60 }, waiting }]
+        : [409, {}, { error: 'locked', lock: { user: 'bob' } }]);
+    const client = device(t, { baseUrl, fetch: api.fetch });
+    const lock = await client.lock('a', {
+        onWaiting: () => { throw new Error('waiting'); },
+        onLost: () => { throw new Error('lost'); }
+    });
+
+    assert.deepEqual([lock.held, lock.waiting], [true, waiting]);
+    assert.equal(await lock.renew(), false);
+    assert.deepEqual(client.seen.filter(e => e.type === 'error').map(
+        e => e.error.message), ['waiting', 'lost']);
+});

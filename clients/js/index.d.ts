@@ -45,7 +45,7 @@ export type State = 'queued' | 'sending' | 'unknown' | 'conflict' | 'parked';
 
 export interface Reason {
     /** unknown: it may have been created; see retry() and discard(). */
-    kind: 'network' | 'status' | 'dropped' | 'unknown' | 'error';
+    kind: 'network' | 'status' | 'dropped' | 'unknown' | 'storage' | 'error';
     status?: number;
     error?: string | null;
     detail?: string | null;

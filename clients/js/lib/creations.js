@@ -325,6 +325,17 @@ export class Creations {
 
         const { create, text, key, sent } = record.entry;
 
+        if (!safe && storage.isBehind(url)) {
+            /* another tab, or the next session, would send it, too */
+
+            await this.#later(url, sent, safe, { unknown: false, reason: {
+                kind: 'storage', error: null,
+                detail: 'the storage does not accept that it is sent'
+            } });
+
+            return {};
+        }
+
         let answer, begun = false;
 
         try {

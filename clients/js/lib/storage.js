@@ -474,20 +474,29 @@ export function guardedStorage(primary, problem, back = async () => {}) {
         return record;
     }
 
+    /* true: others find an earlier state of its entry */
+
+    function isBehind(url) {
+        return records.has(url) && JSON.parse(origins.get(url))[0] !== null;
+    }
+
     /*
      * Moves a record that is in memory only to the primary storage.  An entry
-     * that another tab has written in the meantime must end first.
+     * that another tab has written in the meantime must end first; a creation
+     * that it has sent, or ended, is the same one.
      */
 
     async function moveBack(url, record) {
+        const create = !!record.entry?.create;
         let blocked;
 
         await primary.update(url, r => {
-            const theirs = r?.entry && edits(r) !== origins.get(url);
+            const theirs = edits(r) !== origins.get(url)
+                           && (r?.entry || (create && isBehind(url)));
 
-            blocked = theirs && record.entry;
+            blocked = theirs && record.entry && !create;
 
-            return theirs ? r : record;
+            return theirs ? r ?? null : record;
         });
 
         if (!blocked) {
@@ -525,6 +534,8 @@ export function guardedStorage(primary, problem, back = async () => {}) {
 
     return {
         isDurable: url => primary.durable && !records.has(url),
+
+        isBehind,
 
         async read(url) {
             if (records.has(url)) {

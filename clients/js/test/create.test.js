@@ -491,3 +491,39 @@ test('what an empty document has become', async t => {
 
     assert.deepEqual((await client.create('notes', {})).doc, { id: 7 });
 });
+
+test('it is not sent while the storage does not keep that it is', async t => {
+    const disk = memoryStorage();
+    let fails = false;
+    const { client, requests } = creator(t, () => created(7), {
+        idempotent: false,
+        storage: { ...disk, durable: true, update: (url, fn) =>
+            fails ? Promise.reject(new Error('denied'))
+                  : disk.update(url, fn) }
+    });
+
+    t.mock.method(console, 'warn', () => {});
+    client.pause();
+    await client.create('notes', { n: 1 });
+    fails = true;
+    await client.resume();
+    await client.flush();
+
+    const [{ state, reason }] = await client.entries();
+
+    assert.deepEqual([state, reason.kind, requests.length],
+                     ['queued', 'storage', 0]);
+
+    /* another tab sends it */
+
+    const other = creator(t, () => created(7), { storage: disk,
+                                                 idempotent: false });
+
+    await other.client.flush();
+    assert.equal(other.requests.length, 1);
+
+    fails = false;
+    await client.flush();
+    await client.flush();
+    assert.deepEqual([requests.length, await client.entries()], [0, []]);
+});

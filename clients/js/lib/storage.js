@@ -477,7 +477,8 @@ export function guardedStorage(primary, problem, back = async () => {}) {
     /* true: others find an earlier state of its entry */
 
     function isBehind(url) {
-        return records.has(url) && JSON.parse(origins.get(url))[0] !== null;
+        return records.has(url)
+               && JSON.parse(origins.get(url) ?? '[null]')[0] !== null;
     }
 
     /*

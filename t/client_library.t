@@ -176,7 +176,7 @@ is(`$top/build/clients/node_modules/.bin/tsc --noEmit --strict --target es2022 -
 --- steps
 local $ENV{NODE_PATH} = "$ENV{TEST_NGINX_TOP}/build/clients/node_modules";
 
-told(12, "node $ENV{TEST_NGINX_TOP}/t/clients/pages.js http://127.0.0.1:" . port());
+told(13, "node $ENV{TEST_NGINX_TOP}/t/clients/pages.js http://127.0.0.1:" . port());
 
 
 === clients/python

@@ -65,6 +65,11 @@ export class Transport {
     /* a path relative to baseUrl, or a URL of the same origin */
 
     url(path) {
+        if (path === undefined || path === null) {
+            /* an id that is missing, and not the resource "undefined" */
+            throw new TypeError(`the path is ${path}`);
+        }
+
         const url = new URL(/^[a-z][a-z0-9+.-]*:/i.test(path) ? path
                             : this.#base + String(path).replace(/^\/+/, ''));
 

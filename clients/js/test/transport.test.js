@@ -317,3 +317,20 @@ test('a function of a lock that throws', async t => {
     assert.deepEqual(client.seen.filter(e => e.type === 'error').map(
         e => e.error.message), ['waiting', 'lost']);
 });
+
+test('a path that is missing is not a resource of that name', async t => {
+    const api = fakeFetch(() => [204, tagged(2)]);
+    const client = device(t, { baseUrl, fetch: api.fetch });
+
+    for (const path of [undefined, null]) {
+        for (const call of [() => client.get(path), () => client.remove(path),
+                            () => client.save(path, { n: 1 }),
+                            () => client.create(path, { n: 1 }),
+                            async () => client.watch(path, () => {})])
+        {
+            await assert.rejects(call(), TypeError);
+        }
+    }
+
+    assert.deepEqual([api.requests, await client.entries()], [[], []]);
+});

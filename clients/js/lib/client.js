@@ -514,7 +514,7 @@ export class Client extends EventTarget {
     #forget() {
         this.#cleared++;
         this.#shown.clear();
-        this.#sender.loggedOut();
+        this.#sender.otherLogin();
         this.#progress();
     }
 
@@ -686,6 +686,11 @@ export class Client extends EventTarget {
                 }
 
                 this.#told(url, record);
+            }
+
+            if (!record?.entry) {
+                /* what another tab has sent or read */
+                this.#sender.otherLogin();
             }
 
             if (!this.#sender.busy) {

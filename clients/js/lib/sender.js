@@ -47,9 +47,9 @@ export class Sender {
         return this.drain(how);
     }
 
-    /* the next user is logged in */
+    /* another user, or another tab has logged in */
 
-    loggedOut() {
+    otherLogin() {
         this.#login = false;
     }
 

@@ -527,3 +527,28 @@ test('it is not sent while the storage does not keep that it is', async t => {
     await client.flush();
     assert.deepEqual([requests.length, await client.entries()], [0, []]);
 });
+
+test('a login in another tab is one of this tab', async t => {
+    const [storage, another] = tabs(2);
+    let token = 'old';
+    const { client, fetch, requests } = creator(t, ({ headers }) =>
+        headers.get('authorization') === 'new' ? [204, tagged(2)] : [401], {
+        storage, headers: () => ({ Authorization: token })
+    });
+    const other = device(t, { baseUrl, fetch, storage: another,
+                              headers: { Authorization: 'new' } });
+
+    other.pause();
+    assert.equal((await client.save('a', { n: 1 })).state, 'queued');
+    await event(client, 'unauthorized');
+
+    token = 'new';
+    await other.resume();
+    await event(other, 'saved');
+    await other.close();
+
+    /* without a call of flush() */
+
+    assert.equal((await client.save('b', { n: 2 })).state, 'done');
+    assert.equal(requests.at(-1).path, '/api/b');
+});

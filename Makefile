@@ -95,8 +95,8 @@ install: $(MODULE)
 	@$(modules_path) && install -D -m 644 $(MODULE) $(DESTDIR)$$file \
 		&& printf '%s\n' "installed $(DESTDIR)$$file" \
 			"At the top of $$conf:" '' "    load_module $$file;" '' \
-			'Then "nginx -t", and start nginx anew: a reload keeps' \
-			'a module that is loaded.  See docs/install.md.'
+			'Then "nginx -t", and restart nginx: a reload keeps a' \
+			'module that is loaded.  See docs/install.md.'
 
 uninstall:
 	@$(modules_path) && rm -f $(DESTDIR)$$file \

@@ -125,7 +125,7 @@ node_tests(25, 'nginx.test.js');
 node_tests(4, 'versions.test.js');
 node_tests(21, 'watch.test.js');
 node_tests(6, 'inbox.test.js');
-node_tests(13, 'orders.test.js');
+node_tests(14, 'orders.test.js');
 
 
 === clients/js in a browser
@@ -156,9 +156,9 @@ my $top = $ENV{TEST_NGINX_TOP};
 
 return if $Conflict::Store ne 'shm';
 
-node_tests(292, 'merge.test.js', 'outbox.test.js', 'storage.test.js',
+node_tests(304, 'merge.test.js', 'outbox.test.js', 'storage.test.js',
            'package.test.js', 'base.test.js', 'transport.test.js',
-           'items.test.js', 'create.test.js');
+           'items.test.js', 'create.test.js', 'refusals.test.js');
 is(`$top/build/clients/node_modules/.bin/tsc --noEmit --strict --target es2022 --module nodenext $top/t/clients/types.mts 2>&1`, '', 'its types');
 
 
@@ -176,7 +176,7 @@ is(`$top/build/clients/node_modules/.bin/tsc --noEmit --strict --target es2022 -
 --- steps
 local $ENV{NODE_PATH} = "$ENV{TEST_NGINX_TOP}/build/clients/node_modules";
 
-told(12, "node $ENV{TEST_NGINX_TOP}/t/clients/pages.js http://127.0.0.1:" . port());
+told(13, "node $ENV{TEST_NGINX_TOP}/t/clients/pages.js http://127.0.0.1:" . port());
 
 
 === clients/python

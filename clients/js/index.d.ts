@@ -45,7 +45,7 @@ export type State = 'queued' | 'sending' | 'unknown' | 'conflict' | 'parked';
 
 export interface Reason {
     /** unknown: it may have been created; see retry() and discard(). */
-    kind: 'network' | 'status' | 'dropped' | 'unknown' | 'error';
+    kind: 'network' | 'status' | 'dropped' | 'unknown' | 'storage' | 'error';
     status?: number;
     error?: string | null;
     detail?: string | null;
@@ -372,7 +372,10 @@ export class Lock {
     renew(): Promise<boolean>;
     show(): Promise<void>;
     release(): Promise<void>;
-    /** False: nobody waits, and the lock was released. */
+    /**
+     * False: nobody waits, and the lock was released.  Throws if the response
+     * does not say which.
+     */
     handOver(): Promise<boolean>;
 }
 

@@ -223,6 +223,8 @@ class Client:
                 method=method)
             try:
                 status, fields, text = self.request(request)
+            except http.client.InvalidURL:      # such as a space in the path
+                raise
             except (OSError, http.client.HTTPException) as e:
                 error, after, final, unsure = e, None, False, True
             else:

@@ -1,5 +1,6 @@
 """test_conflict_client.py URL API: nginx at URL, the API behind it at API."""
 
+import http.client
 import json
 import os
 import sys
@@ -422,6 +423,12 @@ class Alone(unittest.TestCase):
         with self.assertRaises(ValueError):
             self.client.save('a', doc)
         self.assertEqual(len(self.seen), 1)
+
+    def test_path_that_is_no_url(self):
+        client = Client(URL)
+        with self.assertRaises(http.client.InvalidURL):
+            client.get('a b')
+        self.assertFalse(client.lost)
 
     def test_no_network(self):
         client = Client('http://127.0.0.1:1', tries=1)

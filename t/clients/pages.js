@@ -123,6 +123,22 @@ function meddle(name, doc) {
     });
     is(await get('counter'), { n: 4 }, 'the same bytes are sent again');
 
+    let puts = 0;
+
+    globalThis.fetch = async (target, options) => {
+        if (options?.method === 'PUT' && ++puts < 10) {
+            return new Response('{}', { status: 503, headers: {
+                'Retry-After': new Date(0).toUTCString()
+            } });
+        }
+
+        return fetch(target, options);
+    };
+
+    await update(url + '/api/counter', doc => doc).catch(() => {});
+    globalThis.fetch = fetch;
+    is(puts, 1, 'a date in Retry-After does not lead to a loop');
+
     const { guard } = await load('axios.mjs', example(page, 'axios', 'js'));
     const one = axios.create({ baseURL: url }), two = axios.create({
         baseURL: url

@@ -145,6 +145,11 @@ export function judge(response, text, link) {
         return { then: 'wait', lock: body?.lock };
     }
 
+    if (error === 'request_in_progress') {
+        /* of conflict_idempotency: an earlier attempt */
+        return { then: 'wait', unknown: true };
+    }
+
     if (status === 401) {
         return { then: 'login' };
     }
@@ -167,8 +172,11 @@ export function judge(response, text, link) {
         return { then: 'done', dropped: false };
     }
 
+    /* with another token a key is another one: an earlier attempt may count */
+
     return {
-        then: [404, 409, 410, 412].includes(status) ? 'look' : 'park'
+        then: [404, 409, 410, 412].includes(status)
+              || error === 'idempotency_key_reused' ? 'look' : 'park'
     };
 }
 

@@ -43,7 +43,7 @@ export class Asker {
         return {
             url, id: conflict.id + '.' + entry.mark,
             base, local, server, deleted: !!conflict.deleted,
-            removed: local === null,
+            removed: entry.draft.text === null,
             conflicts: conflict.conflicts || merged?.conflicts || [],
             merged: merged ? merged.doc : null,
             clean: !!merged?.clean,

@@ -4,7 +4,7 @@
  */
 
 import * as entries from './entry.js';
-import { versionOf } from './answer.js';
+import { isBusy, versionOf } from './answer.js';
 import { Asker, keepTheirs, later } from './asker.js';
 import { Creations, isCreation, viewCreation } from './creations.js';
 import { itemsOf } from './items.js';
@@ -282,7 +282,7 @@ export class Client extends EventTarget {
         } catch (e) {
             if ((before?.known?.absent
                  || typeof before?.known?.text === 'string')
-                && !(e.status >= 400 && e.status < 500))
+                && !(e.status >= 400 && e.status < 500 && !isBusy(e.status)))
             {
                 return null;
             }
@@ -514,7 +514,7 @@ export class Client extends EventTarget {
     #forget() {
         this.#cleared++;
         this.#shown.clear();
-        this.#sender.loggedOut();
+        this.#sender.otherLogin();
         this.#progress();
     }
 
@@ -577,6 +577,7 @@ export class Client extends EventTarget {
             url: this.#options.lockUrl(url), options,
             request: (...args) => this.#transport.request(...args),
             told: detail => this.#emit('lock', { url, ...detail }),
+            failed: error => this.#emit('error', { url, error }),
             ended: () => {
                 if (this.#locks.get(url) === lock) {
                     this.#locks.delete(url);
@@ -687,6 +688,11 @@ export class Client extends EventTarget {
                 this.#told(url, record);
             }
 
+            if (!record?.entry) {
+                /* what another tab has sent or read */
+                this.#sender.otherLogin();
+            }
+
             if (!this.#sender.busy) {
                 /* the other tab may close before it has sent the edit */
                 await this.#sender.schedule(1000);
@@ -698,7 +704,7 @@ export class Client extends EventTarget {
         if (!this.#warned) {
             this.#warned = true;
             console.warn('conflict-client: edits are kept in memory only:',
-                         error?.message);
+                         error?.message || error?.name);
         }
 
         this.#emit('storage', { durable: false, error });

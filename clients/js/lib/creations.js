@@ -325,19 +325,31 @@ export class Creations {
 
         const { create, text, key, sent } = record.entry;
 
-        let answer;
+        if (!safe && storage.isBehind(url)) {
+            /* another tab, or the next session, would send it, too */
+
+            await this.#later(url, sent, safe, { unknown: false, reason: {
+                kind: 'storage', error: null,
+                detail: 'the storage does not accept that it is sent'
+            } });
+
+            return {};
+        }
+
+        let answer, begun = false;
 
         try {
             answer = await transport.request(create, {
                 method: 'POST', body: text, headers: {
                     'Content-Type': 'application/json',
                     'Idempotency-Key': key
-                }
+                },
+                sending: () => { begun = true; }
             });
 
         } catch (e) {
             const until = await this.#later(url, sent, safe, {
-                unknown: true, reason: { kind: 'network', error: e.name,
+                unknown: begun, reason: { kind: 'network', error: e.name,
                                          detail: e.message }
             });
 

@@ -8,8 +8,17 @@ import { parse } from './json.js';
 /* milliseconds between questions who waits: their notes are kept for 60 s */
 const ASK = 15000;
 
+const LONGEST = 2 ** 31 - 1;   /* ms, of a timer */
+
 /* a lock that does not last is none: it would be renewed without a pause */
 const isLock = (response, body) => response.ok && body?.lock?.expires_in > 0;
+
+function unexpected({ response, text }) {
+    const { status } = response;
+
+    return Object.assign(new Error(`the lock was answered with ${status}`),
+                         { status, body: text });
+}
 
 export class LockedError extends Error {
     constructor(holder, retryAfter) {
@@ -49,12 +58,7 @@ export class Lock {
         }
 
         if (!isLock(response, body)) {
-            const error = new Error(
-                `the lock was answered with ${response.status}`);
-
-            error.status = response.status;
-            error.body = text;
-            throw error;
+            throw unexpected({ response, text });
         }
 
         this.#took(body);
@@ -75,10 +79,8 @@ export class Lock {
         this.#touched = false;
 
         clearInterval(this.#timer);
-        this.#timer = setInterval(() => this.#tick(),
-                                  this.#how.options.onWaiting
-                                  ? Math.min(this.#idle / 4, ASK)
-                                  : this.#idle / 4);
+        this.#timer = setInterval(() => this.#tick(), Math.min(
+            this.#idle / 4, this.#how.options.onWaiting ? ASK : LONGEST));
         this.#timer.unref?.();
         this.#heard(body.waiting);
     }
@@ -92,7 +94,7 @@ export class Lock {
 
         if (JSON.stringify(waiting) !== before) {
             this.#how.told({ state: 'waiting', waiting });
-            this.#how.options.onWaiting?.(waiting);
+            this.#call('onWaiting', waiting);
         }
     }
 
@@ -154,7 +156,7 @@ export class Lock {
             this.#lost('taken', body?.lock);
 
         } else {
-            throw new Error(`the lock was answered with ${response.status}`);
+            throw unexpected({ response, text });
         }
 
         return false;
@@ -181,7 +183,18 @@ export class Lock {
     #lost(why, holder = null) {
         this.#end();
         this.#how.told({ state: 'lost', why, holder });
-        this.#how.options.onLost?.({ why, holder });
+        this.#call('onLost', { why, holder });
+    }
+
+    /* what a function of the application throws does not end the lock */
+
+    #call(name, said) {
+        try {
+            this.#how.options[name]?.(said);
+
+        } catch (error) {
+            this.#how.failed(error);
+        }
     }
 
     #end() {
@@ -193,7 +206,9 @@ export class Lock {
     /* with keepalive the request outlives a page that is left */
 
     async release({ keepalive = false } = {}) {
-        await this.#giveUp(this.#how.url, keepalive);
+        /* if the request fails, the lock expires */
+
+        await this.#giveUp(this.#how.url, keepalive).catch(() => {});
     }
 
     /*
@@ -206,7 +221,17 @@ export class Lock {
         const mark = url.includes('?') ? '&' : '?';
         const answer = await this.#giveUp(url + mark + 'handover=1', false);
 
-        return parse(answer?.text)?.handed_over === true;
+        if (!answer) {
+            return false;
+        }
+
+        const body = parse(answer.text);
+
+        if (!answer.response.ok || body?.lock !== null) {
+            throw unexpected(answer);
+        }
+
+        return body.handed_over === true;
     }
 
     async #giveUp(url, keepalive) {
@@ -223,14 +248,12 @@ export class Lock {
             await this.#renewing?.catch(() => {});
         }
 
-        /* if the request fails, the lock expires */
+        try {
+            return await this.#ask('DELETE', keepalive, url);
 
-        const answer = await this.#ask('DELETE', keepalive, url)
-            .catch(() => null);
-
-        this.#token = null;
-
-        return answer;
+        } finally {
+            this.#token = null;
+        }
     }
 
     #ask(method, keepalive = false, url = this.#how.url) {

@@ -8,7 +8,7 @@ import { holdsBack, inTurn } from './creations.js';
 import { isBusy, isSameState, judge, readConflict, reasonOf, retryAfter }
     from './answer.js';
 import { equal, parse } from './json.js';
-import { isWhole, view } from './view.js';
+import { isEmpty, isWhole, view } from './view.js';
 
 const FIRST_WAIT = 1000;       /* ms, doubled with each attempt */
 const STUBBORN = 3;            /* network errors until others are sent */
@@ -47,9 +47,9 @@ export class Sender {
         return this.drain(how);
     }
 
-    /* the next user is logged in */
+    /* another user, or another tab has logged in */
 
-    loggedOut() {
+    otherLogin() {
         this.#login = false;
     }
 
@@ -217,17 +217,18 @@ export class Sender {
 
         this.#core.changed(url, record);
 
-        let response, text;
+        let response, text, sent = false;
 
         try {
             ({ response, text } = await this.#core.transport.request(url, {
                 method: link.text === null ? 'DELETE' : 'PUT',
-                body: link.body ?? undefined, headers: link.headers
+                body: link.body ?? undefined, headers: link.headers,
+                sending: () => { sent = true; }
             }));
 
         } catch (e) {
             await this.#later(url, link, {
-                unknown: true, reason: { kind: 'network', error: e.name,
+                unknown: sent, reason: { kind: 'network', error: e.name,
                                          detail: e.message }
             });
 
@@ -312,7 +313,7 @@ export class Sender {
     }
 
     async #written(url, link, response, text, { dropped }) {
-        const doc = parse(text);
+        const doc = parse(text), sent = parse(link.text);
         const seen = this.#core.transport.document(response, text);
         const { outcome } = readConflict(response.headers.get('conflict'));
 
@@ -328,12 +329,12 @@ export class Sender {
         /* after a lost response others may have written, and it is shown */
 
         const merged = outcome === 'merged';
-        const others = merged || (outcome === 'replayed'
-                                  && !equal(doc, parse(link.text)));
+        const others = merged || (outcome === 'replayed' && !equal(doc, sent));
+
+        const isKnown = isWhole(doc, sent) && !isEmpty(sent);
 
         const done = await this.#apply(url, link, r => entries.acknowledge(
-            r, { ...seen, merged, others,
-                 text: isWhole(doc, parse(link.text)) ? seen.text : null }));
+            r, { ...seen, merged, others, text: isKnown ? seen.text : null }));
 
         if (!done) {
             return 'other';

@@ -25,6 +25,8 @@ const LEASE = 5000;       /* ms, without Web Locks */
 const OPEN = 5000;        /* ms that a database may take to open */
 const AGAIN = 10000;      /* ms until the next attempt to open it */
 
+const FULL = 'QuotaExceededError';
+
 function clone(record) {
     return record === undefined ? undefined
                                 : JSON.parse(JSON.stringify(record));
@@ -123,6 +125,17 @@ export function memoryStorage(records = new Map(), write = async () => {}) {
     };
 }
 
+/* null: there is none, or a browser that denies storage denies it as well */
+
+function channelOf(name) {
+    try {
+        return new BroadcastChannel(name);
+
+    } catch {
+        return null;
+    }
+}
+
 /* IndexedDB, shared by all tabs of the origin */
 
 export function indexedDBStorage(name = 'default') {
@@ -136,8 +149,7 @@ export function indexedDBStorage(name = 'default') {
     }
 
     const full = 'conflict-client:' + name;
-    const channel = typeof BroadcastChannel === 'function'
-                    ? new BroadcastChannel(full) : null;
+    const channel = channelOf(full);
     let opened = null, closed = false;
 
     function open() {
@@ -462,26 +474,49 @@ export function guardedStorage(primary, problem, back = async () => {}) {
         return record;
     }
 
+    /* true: others find an earlier state of its entry */
+
+    function isBehind(url) {
+        return records.has(url)
+               && JSON.parse(origins.get(url) ?? '[null]')[0] !== null;
+    }
+
     /*
-     * Moves records that are in memory only to the primary storage.  An entry
-     * that another tab has written in the meantime must end first.
+     * Moves a record that is in memory only to the primary storage.  An entry
+     * that another tab has written in the meantime must end first; a creation
+     * that it has sent, or ended, is the same one.
      */
 
-    async function refill() {
+    async function moveBack(url, record) {
+        const create = !!record.entry?.create;
+        let blocked;
+
+        await primary.update(url, r => {
+            const theirs = edits(r) !== origins.get(url)
+                           && (r?.entry || (create && isBehind(url)));
+
+            blocked = theirs && record.entry && !create;
+
+            return theirs ? r ?? null : record;
+        });
+
+        if (!blocked) {
+            records.delete(url);
+            origins.delete(url);
+        }
+    }
+
+    /* one for which there is no room does not keep others in memory */
+
+    async function refill(wanted) {
         for (const [url, record] of [...records]) {
-            let blocked;
+            try {
+                await moveBack(url, record);
 
-            await primary.update(url, r => {
-                const theirs = r?.entry && edits(r) !== origins.get(url);
-
-                blocked = theirs && record.entry;
-
-                return theirs ? r : record;
-            });
-
-            if (!blocked) {
-                records.delete(url);
-                origins.delete(url);
+            } catch (e) {
+                if (url === wanted || e?.name !== FULL) {
+                    throw e;
+                }
             }
         }
     }
@@ -492,7 +527,7 @@ export function guardedStorage(primary, problem, back = async () => {}) {
     }
 
     async function write(url, fn) {
-        await refill();
+        await refill(url);
 
         return records.has(url) ? memory.update(url, kept(url, fn))
                                 : primary.update(url, fn);
@@ -500,6 +535,8 @@ export function guardedStorage(primary, problem, back = async () => {}) {
 
     return {
         isDurable: url => primary.durable && !records.has(url),
+
+        isBehind,
 
         async read(url) {
             if (records.has(url)) {
@@ -515,7 +552,7 @@ export function guardedStorage(primary, problem, back = async () => {}) {
                     return await write(url, fn);
 
                 } catch (e) {
-                    if (e?.name !== 'QuotaExceededError') {
+                    if (e?.name !== FULL) {
                         return spill(url, fn, e);
                     }
                 }
@@ -555,11 +592,13 @@ export function guardedStorage(primary, problem, back = async () => {}) {
 
         trim: () => primary.trim?.().catch(() => {}),
 
+        /* what was passed to it before is stored */
+
         close() {
             closed = true;
             clearTimeout(timer);
 
-            return primary.close();
+            return mine(() => primary.close());
         },
 
         watch: fn => primary.watch(url => {

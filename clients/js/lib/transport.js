@@ -44,7 +44,7 @@ function within(signal, promise) {
         const stop = () => reject(signal.reason);
 
         signal.addEventListener('abort', stop);
-        promise.then(resolve, reject);
+        Promise.resolve(promise).then(resolve, reject);
 
         if (signal.aborted) {
             stop();
@@ -65,6 +65,11 @@ export class Transport {
     /* a path relative to baseUrl, or a URL of the same origin */
 
     url(path) {
+        if (path === undefined || path === null) {
+            /* an id that is missing, and not the resource "undefined" */
+            throw new TypeError(`the path is ${path}`);
+        }
+
         const url = new URL(/^[a-z][a-z0-9+.-]*:/i.test(path) ? path
                             : this.#base + String(path).replace(/^\/+/, ''));
 
@@ -172,8 +177,10 @@ export class Transport {
             Accept: 'text/event-stream', ...id && { 'Last-Event-ID': id }
         }));
 
-        return fetch(url, { method: 'GET', cache: 'no-store',
-                            redirect: 'manual', signal, headers });
+        return within(signal, fetch(url, {
+            method: 'GET', cache: 'no-store', redirect: 'manual', signal,
+            headers
+        }));
     }
 
     /* an object, so that "fetch" can add some by { ...headers } */
@@ -196,7 +203,9 @@ export class Transport {
         return Object.fromEntries(all);
     }
 
-    async request(url, { headers, timeout, ...options }) {
+    /* calls sending() when the request may have been sent from then on */
+
+    async request(url, { headers, timeout, sending, ...options }) {
         const { fetch = globalThis.fetch } = this.#options;
         const abort = new AbortController();
         const timer = setTimeout(() => abort.abort(),
@@ -206,25 +215,28 @@ export class Transport {
             const all = await within(abort.signal, this.#headersOf(
                 url, options, headers));
 
+            sending?.();
+
             /* the target of a redirection must not receive the headers */
 
-            const response = await fetch(url, {
+            const response = await within(abort.signal, fetch(url, {
                 ...options, redirect: 'manual', signal: abort.signal,
                 headers: all
-            });
+            }));
 
             /*
              * The status is valid even if the body is cut off, but that of a
              * 409 says what it means.
              */
 
-            const text = await response.text().catch(error => {
-                if (response.status === 409) {
-                    throw error;
-                }
+            const text = await within(abort.signal, response.text()).catch(
+                error => {
+                    if (response.status === 409) {
+                        throw error;
+                    }
 
-                return '';
-            });
+                    return '';
+                });
 
             return { response, text };
 

@@ -1,6 +1,6 @@
 /* A record in the form that the application receives. */
 
-import { parse } from './json.js';
+import { isObject, parse } from './json.js';
 
 export function fromText(text) {
     return text === null || text === undefined ? null : parse(text) ?? null;
@@ -9,9 +9,14 @@ export function fromText(text) {
 /* a response with all members that were sent is the whole document */
 
 export function isWhole(doc, sent) {
-    return doc !== null && typeof doc === 'object' && !Array.isArray(doc)
-           && sent !== null && typeof sent === 'object'
+    return isObject(doc) && isObject(sent)
            && Object.keys(sent).every(name => Object.hasOwn(doc, name));
+}
+
+/* of "{}" each is: one from a status such as {"ok":true} cannot be told */
+
+export function isEmpty(doc) {
+    return isObject(doc) && Object.keys(doc).length === 0;
 }
 
 /* the entry of a resource, and those that wait for it */

@@ -3,7 +3,7 @@
  * that is watched, which reconnects.  A change by this client is not told.
  */
 
-import { isBusy, retryAfter } from './answer.js';
+import { isBusy, isRedirection, retryAfter } from './answer.js';
 import { isObject, parse } from './json.js';
 import { RequestError } from './transport.js';
 
@@ -187,7 +187,7 @@ export class Watcher {
 
         const text = await response.text().catch(() => '');
 
-        if (status === 401) {
+        if (status === 401 || isRedirection(response)) {
             this.#core.emit('unauthorized', { url: response.url });
         }
 

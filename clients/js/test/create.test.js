@@ -463,3 +463,92 @@ test('what is not JSON, and another origin', async t => {
     await assert.rejects(client.create('http://other.test/notes', {}),
                          TypeError);
 });
+
+test('a token that cannot be had: nothing was sent', async t => {
+    let broken = true;
+    const { client, requests } = creator(t, () => created(7), {
+        idempotent: false,
+        headers: async () => {
+            if (broken) {
+                throw new TypeError('no token');
+            }
+        }
+    });
+    const { state, reason } = await client.create('notes', { n: 1 });
+
+    assert.deepEqual([state, reason.detail], ['queued', 'no token']);
+    assert.equal((await client.save('a', { n: 1 }, { version: null })).state,
+                 'queued');
+    await assert.rejects(client.get('b'), { message: 'no token' });
+
+    broken = false;
+    await client.flush();
+    assert.deepEqual([requests.length, await client.entries()], [2, []]);
+});
+
+test('what an empty document has become', async t => {
+    const { client } = creator(t, () => created(7, { id: 7 }));
+
+    assert.deepEqual((await client.create('notes', {})).doc, { id: 7 });
+});
+
+test('it is not sent while the storage does not keep that it is', async t => {
+    const disk = memoryStorage();
+    let fails = false;
+    const { client, requests } = creator(t, () => created(7), {
+        idempotent: false,
+        storage: { ...disk, durable: true, update: (url, fn) =>
+            fails ? Promise.reject(new Error('denied'))
+                  : disk.update(url, fn) }
+    });
+
+    t.mock.method(console, 'warn', () => {});
+    client.pause();
+    await client.create('notes', { n: 1 });
+    fails = true;
+    await client.resume();
+    await client.flush();
+
+    const [{ state, reason }] = await client.entries();
+
+    assert.deepEqual([state, reason.kind, requests.length],
+                     ['queued', 'storage', 0]);
+
+    /* another tab sends it */
+
+    const other = creator(t, () => created(7), { storage: disk,
+                                                 idempotent: false });
+
+    await other.client.flush();
+    assert.equal(other.requests.length, 1);
+
+    fails = false;
+    await client.flush();
+    await client.flush();
+    assert.deepEqual([requests.length, await client.entries()], [0, []]);
+});
+
+test('a login in another tab is one of this tab', async t => {
+    const [storage, another] = tabs(2);
+    let token = 'old';
+    const { client, fetch, requests } = creator(t, ({ headers }) =>
+        headers.get('authorization') === 'new' ? [204, tagged(2)] : [401], {
+        storage, headers: () => ({ Authorization: token })
+    });
+    const other = device(t, { baseUrl, fetch, storage: another,
+                              headers: { Authorization: 'new' } });
+
+    other.pause();
+    assert.equal((await client.save('a', { n: 1 })).state, 'queued');
+    await event(client, 'unauthorized');
+
+    token = 'new';
+    await other.resume();
+    await event(other, 'saved');
+    await other.close();
+
+    /* without a call of flush() */
+
+    assert.equal((await client.save('b', { n: 2 })).state, 'done');
+    assert.equal(requests.at(-1).path, '/api/b');
+});

@@ -174,6 +174,51 @@ test('a request that is still at the API', async t => {
     assert.equal((await posts(path)).length, 1);
 });
 
+test('a PUT that is still at the API, or was done with another token',
+     async t => {
+    for (const token of [undefined, 'two']) {
+        const path = fresh('/orders');
+        const before = await control('/_begun?n=0');
+        let n = 0, first;
+        const { client } = shaky(t, {
+            headers: () => ({
+                'X-User': 'ann', 'X-Up-Write': n ? 'apply' : 'hold apply',
+                Authorization: 'Bearer ' + (n && token || 'one')
+            }),
+
+            async fetch(target, init) {
+                if (++n > 1) {
+                    return fetch(target, init);
+                }
+
+                first = fetch(target, init);
+                await control('/_begun?n=' + (before + 1));
+
+                if (token) {
+                    await control('/_release');
+                    await first;
+                }
+
+                throw networkError();
+            }
+        });
+
+        await client.save(path, { n: 1 }, { version: null });
+
+        if (!token) {
+            await event(client, 'state',
+                        e => e.reason?.error === 'request_in_progress');
+            await control('/_release');
+        }
+
+        await event(client, 'saved');
+        assert.deepEqual(await client.entries(), []);
+        assert.ok((await first).ok);
+        assert.equal((await journal(path)).length, 1);
+        assert.equal(client.seen.some(e => e.state === 'parked'), false);
+    }
+});
+
 test('an API that does not answer: the application decides', async t => {
     for (const script of ['close', 'apply close']) {
         const path = fresh('/orders');

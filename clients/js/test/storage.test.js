@@ -332,3 +332,63 @@ test('a storage whose name is not known is refused', () => {
         assert.throws(() => indexedDBStorage(name), TypeError);
     }
 });
+
+test('close() waits for what was saved before', async t => {
+    const records = new Map();
+    let closed = false;
+    const disk = memoryStorage(records, async () => {
+        await new Promise(resolve => setTimeout(resolve, 20));
+
+        if (closed) {
+            throw new Error('the storage is closed');
+        }
+    });
+    const client = createClient({ baseUrl, storage: {
+        ...disk, durable: true, close: async () => { closed = true; }
+    } });
+
+    client.pause();
+
+    const saves = ['a', 'b', 'c'].map(path => client.save(path, { n: 1 }));
+
+    await client.close();
+    assert.deepEqual((await Promise.all(saves)).map(s => s.durable),
+                     [true, true, true]);
+    assert.equal([...records.values()].filter(r => r.entry).length, 3);
+});
+
+test('an edit for which there is no room keeps no other one in memory',
+     async () => {
+    const primary = { ...memoryStorage(new Map(), async (url, record) => {
+        if (JSON.stringify(record).length > 1000) {
+            throw quotaError();
+        }
+    }), durable: true };
+    const problems = [];
+    const storage = guardedStorage(primary, e => problems.push(e.name));
+    const edit = (url, text) => storage.update(url, (r, seq) => ({
+        url, known: null, entry: { seq, text }
+    }));
+
+    await edit('large', 'x'.repeat(2000));
+    await edit('small', 'x');
+    assert.deepEqual([storage.isDurable('large'), storage.isDurable('small')],
+                     [false, true]);
+    assert.deepEqual(problems, ['QuotaExceededError']);
+
+    /* the next one finds that there is room again */
+
+    await edit('large', 'x');
+    await edit('small', 'y');
+    assert.equal(storage.isDurable('large'), true);
+});
+
+test('a browser that denies messages between tabs', t => {
+    const { BroadcastChannel } = globalThis;
+
+    t.after(() => { globalThis.BroadcastChannel = BroadcastChannel; });
+    globalThis.BroadcastChannel = function () {
+        throw new DOMException('denied', 'SecurityError');
+    };
+    assert.equal(indexedDBStorage('denied').durable, true);
+});

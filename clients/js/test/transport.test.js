@@ -6,7 +6,7 @@ import { test } from 'node:test';
 
 import { readConflict } from '../lib/answer.js';
 import { memoryStorage } from '../node.js';
-import { baseUrl, device, event, fakeFetch, networkError, reader, tagged }
+import { baseUrl, device, event, fakeFetch, gate, networkError, reader, tagged }
     from './helpers.js';
 
 test('an HTML page is known by its body, an answer by its status',
@@ -201,8 +201,136 @@ test('headers() that does not answer ends as a request does', async t => {
     const { state, reason } = await client.save('a', { n: 1 },
                                                 { version: null });
 
-    assert.deepEqual([state, reason.kind], ['unknown', 'network']);
+    assert.deepEqual([state, reason.kind], ['queued', 'network']);
     hangs = false;
     await client.flush();
     assert.deepEqual([requests.length, await client.entries()], [1, []]);
+});
+
+test('fetch() that does not end, also by its signal, holds up nothing',
+     async t => {
+    const answers = [
+        () => new Promise(() => {}),
+        async () => new Response(new ReadableStream(),
+                                 { headers: tagged(2) }),
+        async () => new Response(new ReadableStream(), { status: 409 })
+    ];
+
+    for (const [i, state] of ['unknown', 'done', 'unknown'].entries()) {
+        const client = device(t, { baseUrl, timeout: 100, fetch: answers[i] });
+
+        /* a timer that is not one of the client keeps the process */
+
+        const wait = setTimeout(() => {}, 10000);
+        const saved = await client.save('a', { n: 1 }, { version: null });
+
+        clearTimeout(wait);
+        assert.equal(saved.state, state);
+        client.pause();
+    }
+});
+
+test('a change stream that is led to a login says so', async t => {
+    const client = device(t, { baseUrl, fetch: async () => new Response(null, {
+        status: 302, headers: { Location: '/login' }
+    }) });
+
+    client.watch('a', () => {});
+    await event(client, 'unauthorized');
+});
+
+test('a busy API: the document as last read', async t => {
+    for (const [status, stale] of [[429, true], [408, true], [503, true],
+                                   [403, 'GET http://api.test/api/a: 403']])
+    {
+        const api = fakeFetch((request, n) => n === 1
+            ? [200, tagged(1), { n: 1 }] : [status]);
+        const client = device(t, { baseUrl, fetch: api.fetch });
+
+        await client.get('a');
+        assert.equal(await client.get('a').then(r => r.stale, e => e.message),
+                     stale);
+    }
+});
+
+test('a lock that is handed over: only the response says so', async t => {
+    for (const [answer, expected] of [
+        [[200, {}, { lock: null, handed_over: true }], true],
+        [[200, {}, { lock: null }], false],
+        [[200, { 'Content-Type': 'text/html' }, '<html>Welcome'], 200],
+        [[302, { Location: '/login' }], 302],
+        [[409, {}, { error: 'locked', lock: { user: 'bob' } }], 409],
+        [networkError(), undefined]
+    ]) {
+        const api = fakeFetch(({ method }) => method === 'DELETE' ? answer
+            : [200, {}, { lock: { token: 'x', expires_in: 60 } }]);
+        const client = device(t, { baseUrl, fetch: api.fetch });
+        const lock = await client.lock('a');
+
+        assert.equal(await lock.handOver().catch(e => e.status), expected);
+        assert.equal(lock.held, false);
+        assert.equal(await lock.handOver(), false, 'it is released once');
+    }
+});
+
+test('a document that is watched from headers(), which does not end',
+     async t => {
+    const { open, opened } = gate();
+    let first = true;
+    const client = device(t, {
+        baseUrl,
+
+        headers() {
+            if (!first) {
+                return {};
+            }
+
+            first = false;
+            client.watch('b', () => {});
+
+            return new Promise(() => {});
+        },
+
+        async fetch(target) {
+            open(new URL(target).searchParams.getAll('resource'));
+            throw networkError();
+        }
+    });
+
+    client.watch('a', () => {});
+    assert.deepEqual(await opened, ['/api/a', '/api/b']);
+});
+
+test('a function of a lock that throws', async t => {
+    const waiting = [{ user: 'bob' }];
+    const api = fakeFetch((r, n) => n === 1
+        ? [200, {}, { lock: { token: 'x', expires_in: 60 }, waiting }]
+        : [409, {}, { error: 'locked', lock: { user: 'bob' } }]);
+    const client = device(t, { baseUrl, fetch: api.fetch });
+    const lock = await client.lock('a', {
+        onWaiting: () => { throw new Error('waiting'); },
+        onLost: () => { throw new Error('lost'); }
+    });
+
+    assert.deepEqual([lock.held, lock.waiting], [true, waiting]);
+    assert.equal(await lock.renew(), false);
+    assert.deepEqual(client.seen.filter(e => e.type === 'error').map(
+        e => e.error.message), ['waiting', 'lost']);
+});
+
+test('a path that is missing is not a resource of that name', async t => {
+    const api = fakeFetch(() => [204, tagged(2)]);
+    const client = device(t, { baseUrl, fetch: api.fetch });
+
+    for (const path of [undefined, null]) {
+        for (const call of [() => client.get(path), () => client.remove(path),
+                            () => client.save(path, { n: 1 }),
+                            () => client.create(path, { n: 1 }),
+                            async () => client.watch(path, () => {})])
+        {
+            await assert.rejects(call(), TypeError);
+        }
+    }
+
+    assert.deepEqual([api.requests, await client.entries()], [[], []]);
 });

@@ -503,3 +503,34 @@ like($ann->(), qr/^merged/, 'ann');
 is_deeply(json(GET('/own/1')), { a => 5, b => 7, version => 3 },
           'it is done');
 like($ann->(), qr/^replayed/, 'once');
+
+
+=== a report of success in response to a merged patch is no base
+--- rules
+conflict_field /n sum;
+--- steps
+my @report = 'X-Up-Write: apply status=200 body=2';
+
+for my $read (0, 1) {
+    my $path = "/plain/$read";
+    my $v = shown($path, { n => 100, a => 1 }, 'ann', 'bob');
+
+    is(PUT($path, { n => 110, a => 1, base_version => $v }, 'X-User: bob')
+       ->{status}, 204, 'bob');
+
+    my $r = patch($path, { n => 101, base_version => $v }, 'X-User: ann',
+                  @report);
+
+    like(header($r, 'Conflict'), qr/^merged/, 'ann');
+    is(json($r)->{x}, 'xx', 'is told that it is done');
+    $v = version($r);
+
+    is(json(GET($path, 'X-User: ann'))->{n}, 111, 'and reads it') if $read;
+
+    is(PUT($path, { n => 121, a => 1, base_version => $v }, 'X-User: bob')
+       ->{status}, 204, 'bob again');
+
+    $r = PUT($path, { n => 112, a => 1, base_version => $v }, 'X-User: ann');
+    is($r->{status}, $read ? 204 : 409, 'ann again');
+    is(json(doc($path))->{n}, $read ? 122 : 121, 'nothing is added twice');
+}

@@ -289,6 +289,7 @@ ngx_http_conflict_body_history_part(ngx_http_conflict_ctx_t *ctx,
          * Readers of this version know the merged document, the client knows
          * its own one: no base is right for both.
          */
+        ngx_str_null(&record->body);
         return;
     }
 

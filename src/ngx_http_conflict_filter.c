@@ -358,10 +358,10 @@ ngx_http_conflict_filter_offer_etag(ngx_http_request_t *r,
 
 /*
  * Whether the client knows the body that the version names.  The client has
- * not seen the result of a merge, unless the response shows it (see RFC 9110,
- * 9.3.4, on PUT), nor what a stale part of a document has left as it is.
- * Removing the member with the base does not count: it is not part of the
- * client's document.
+ * not seen the result of a merge (see RFC 9110, 9.3.4, on PUT), nor what a
+ * stale part of a document has left as it is: what a response to PATCH shows
+ * may be a report of success.  Removing the member with the base does not
+ * count: it is not part of the client's document.
  */
 
 static ngx_uint_t
@@ -372,14 +372,8 @@ ngx_http_conflict_filter_result_known(ngx_http_conflict_ctx_t *ctx)
     part = (ctx->method != NGX_HTTP_PUT
             || ctx->conf->put != CONFLICT_FORM_WHOLE);
 
-    if (ctx->merge.text.data == NULL
-        && (!part || ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_PASSED))
-    {
-        return 1;
-    }
-
-    return ctx->method != NGX_HTTP_PUT && ctx->response
-           && ctx->response->recording;
+    return ctx->merge.text.data == NULL
+           && (!part || ctx->flow.outcome == NGX_HTTP_CONFLICT_OUTCOME_PASSED);
 }
 
 

@@ -523,6 +523,7 @@ for my $read (0, 1) {
 
     like(header($r, 'Conflict'), qr/^merged/, 'ann');
     is(json($r)->{x}, 'xx', 'is told that it is done');
+    is(header($r, 'ETag'), undef, 'and has no tag of what bob has written');
     $v = version($r);
 
     is(json(GET($path, 'X-User: ann'))->{n}, 111, 'and reads it') if $read;

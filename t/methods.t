@@ -341,7 +341,7 @@ is(PUT('/plain/a', { n => 'y', base_version => $now })->{status}, 204,
 --- config
     location / {
         conflict version;
-        conflict_lease 1s;
+        conflict_lease 3s;
         conflict_quarantine 0;
         conflict_wait 0;
         proxy_pass http://api;
@@ -353,7 +353,7 @@ my %v = map { $_ => version(GET("/plain/$_")) } 'a', 'b';
 my $move = start('MOVE', '/plain/a',
                  headers => [to('/plain/b'), 'X-Up-Write: hold apply']);
 until_true { grep { $_->{method} eq 'MOVE' } seen() };
-sleep 2;
+sleep 4;
 
 is(PUT("/plain/$_", { n => 'x', base_version => $v{$_} })->{status}, 409,
    "$_ is in use") for 'a', 'b';

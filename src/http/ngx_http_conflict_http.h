@@ -505,6 +505,15 @@ ngx_int_t ngx_http_conflict_view_start(ngx_http_request_t *r,
 ngx_int_t ngx_http_conflict_view_certificate(ngx_http_request_t *r,
     ngx_str_t *fingerprint);
 
+/*
+ * In lower case, the request fields that are part of every view, whatever Vary
+ * is, and of these the ones that tell who the caller is.
+ */
+extern const ngx_str_t  ngx_http_conflict_view_fields[];
+
+#define ngx_http_conflict_view_caller_fields                                  \
+    (&ngx_http_conflict_view_fields[2])
+
 /* Adds a text to a digest, after its length, so that no two texts are one. */
 void ngx_http_conflict_view_sha1(ngx_sha1_t *sha1, ngx_str_t *text);
 

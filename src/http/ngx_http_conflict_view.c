@@ -41,12 +41,11 @@ static ngx_str_t  ngx_http_conflict_vary = ngx_string("vary");
 
 
 /*
- * Request fields that are part of every view, whatever Vary is.  Those behind
- * Cookie are usual names of what else tells who the caller is: an API that is
+ * Those of a caller, from Authorization on, are usual names: an API that is
  * told the caller by nginx cannot name them in Vary.
  */
 
-static const ngx_str_t  ngx_http_conflict_view_fields[] = {
+const ngx_str_t  ngx_http_conflict_view_fields[] = {
     ngx_string("accept"),
     ngx_string("accept-language"),
     ngx_string("authorization"),

@@ -26,21 +26,6 @@ static u_char *ngx_http_conflict_idempotency_key_digest(u_char *p,
 static ngx_str_t  ngx_http_conflict_idempotency_name =
     ngx_string("idempotency-key");
 
-static const ngx_str_t  ngx_http_conflict_idempotency_credentials[] = {
-    ngx_string("authorization"),
-    ngx_string("cookie"),
-    ngx_string("x-api-key"),
-    ngx_string("api-key"),
-    ngx_string("x-auth-token"),
-    ngx_string("x-access-token"),
-    ngx_string("private-token"),
-    ngx_string("x-remote-user"),
-    ngx_string("x-forwarded-user"),
-    ngx_string("client-cert"),
-    ngx_string("x-forwarded-client-cert"),
-    ngx_null_string
-};
-
 
 ngx_uint_t
 ngx_http_conflict_idempotency_key_given(ngx_http_request_t *r)
@@ -231,7 +216,7 @@ ngx_http_conflict_idempotency_key_caller(ngx_http_request_t *r,
     ngx_sha1_t *sha1, ngx_str_t *certificate)
 {
     ngx_http_conflict_idempotency_key_fields(r, sha1,
-                                     ngx_http_conflict_idempotency_credentials);
+                                         ngx_http_conflict_view_caller_fields);
 
     if (certificate->len) {
         ngx_http_conflict_view_sha1(sha1, certificate);
@@ -280,7 +265,7 @@ ngx_http_conflict_idempotency_key_credentials(ngx_http_request_t *r)
 
         if (h->value.len
             && ngx_http_conflict_header_listed(&h->key,
-                                ngx_http_conflict_idempotency_credentials))
+                                         ngx_http_conflict_view_caller_fields))
         {
             return 1;
         }

@@ -350,7 +350,8 @@ ngx_http_conflict_status_prometheus_stores(
 
     ngx_http_conflict_status_prometheus_metric(out, "store_errors_total",
                                     "counter",
-                                    "Requests without an answer of the store");
+                                    "Requests without an answer of the store, "
+                                    "or without a version by a GET");
 
     for (i = 0; i < n; i++) {
         stats = snapshot[i]->store->stats;

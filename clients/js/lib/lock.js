@@ -186,15 +186,12 @@ export class Lock {
         this.#call('onLost', { why, holder });
     }
 
-    /* what a function of the application throws does not end the lock */
+    /* what a function of the application throws, or rejects, is reported */
 
     #call(name, said) {
-        try {
-            this.#how.options[name]?.(said);
+        const run = async () => this.#how.options[name]?.(said);
 
-        } catch (error) {
-            this.#how.failed(error);
-        }
+        run().catch(this.#how.failed);
     }
 
     #end() {

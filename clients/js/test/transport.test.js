@@ -301,22 +301,27 @@ test('a document that is watched from headers(), which does not end',
     assert.deepEqual(await opened, ['/api/a', '/api/b']);
 });
 
-test('a function of a lock that throws', async t => {
-    const waiting = [{ user: 'bob' }];
-    const api = fakeFetch((r, n) => n === 1
-        ? [200, {}, { lock: { token: 'x', expires_in: 60 }, waiting }]
-        : [409, {}, { error: 'locked', lock: { user: 'bob' } }]);
-    const client = device(t, { baseUrl, fetch: api.fetch });
-    const lock = await client.lock('a', {
-        onWaiting: () => { throw new Error('waiting'); },
-        onLost: () => { throw new Error('lost'); }
-    });
+for (const [how, fails] of [
+    ['throws', what => { throw new Error(what); }],
+    ['is rejected', async what => { throw new Error(what); }]
+]) {
+    test('a function of a lock that ' + how, async t => {
+        const waiting = [{ user: 'bob' }];
+        const api = fakeFetch((r, n) => n === 1
+            ? [200, {}, { lock: { token: 'x', expires_in: 60 }, waiting }]
+            : [409, {}, { error: 'locked', lock: { user: 'bob' } }]);
+        const client = device(t, { baseUrl, fetch: api.fetch });
+        const lock = await client.lock('a', {
+            onWaiting: () => fails('waiting'),
+            onLost: () => fails('lost')
+        });
 
-    assert.deepEqual([lock.held, lock.waiting], [true, waiting]);
-    assert.equal(await lock.renew(), false);
-    assert.deepEqual(client.seen.filter(e => e.type === 'error').map(
-        e => e.error.message), ['waiting', 'lost']);
-});
+        assert.deepEqual([lock.held, lock.waiting], [true, waiting]);
+        assert.equal(await lock.renew(), false);
+        assert.deepEqual(client.seen.filter(e => e.type === 'error').map(
+            e => e.error.message), ['waiting', 'lost']);
+    });
+}
 
 test('a path that is missing is not a resource of that name', async t => {
     const api = fakeFetch(() => [204, tagged(2)]);
